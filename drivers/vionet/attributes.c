@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* What the adapter tells NDIS at initialize: general and offload attributes; and what the registry tells the adapter. */
+#include "vionet.h"
+
+const NDIS_OID vionet_oids[] = {
+    OID_GEN_SUPPORTED_LIST,
+    OID_GEN_HARDWARE_STATUS,
+    OID_GEN_MAXIMUM_LOOKAHEAD,
+    OID_GEN_CURRENT_LOOKAHEAD,
+    OID_GEN_MAXIMUM_FRAME_SIZE,
+    OID_GEN_MAXIMUM_TOTAL_SIZE,
+    OID_GEN_TRANSMIT_BUFFER_SPACE,
+    OID_GEN_RECEIVE_BUFFER_SPACE,
+    OID_GEN_TRANSMIT_BLOCK_SIZE,
+    OID_GEN_RECEIVE_BLOCK_SIZE,
+    OID_GEN_VENDOR_ID,
+    OID_GEN_VENDOR_DESCRIPTION,
+    OID_GEN_VENDOR_DRIVER_VERSION,
+    OID_GEN_DRIVER_VERSION,
+    OID_GEN_CURRENT_PACKET_FILTER,
+    OID_GEN_MAC_OPTIONS,
+    OID_GEN_XMIT_OK,
+    OID_GEN_RCV_OK,
+    OID_GEN_XMIT_ERROR,
+    OID_GEN_RCV_ERROR,
+    OID_GEN_RCV_NO_BUFFER,
+    OID_GEN_STATISTICS,
+    OID_GEN_INTERRUPT_MODERATION,
+    OID_802_3_PERMANENT_ADDRESS,
+    OID_802_3_CURRENT_ADDRESS,
+    OID_802_3_MULTICAST_LIST,
+    OID_802_3_MAXIMUM_LIST_SIZE,
+    OID_PNP_SET_POWER,
+    OID_PNP_QUERY_POWER,
+    OID_OFFLOAD_ENCAPSULATION,
+    OID_TCP_OFFLOAD_PARAMETERS,
+};
+const ULONG vionet_oids_bytes = sizeof vionet_oids;
+
+/* ---- Registry ---------------------------------------------------------------------------------------------------- */
+
+static const struct keyword {
+    NDIS_STRING name;
+    ULONG max;
+} keywords[VIONET_KEYWORDS] = {
+    {NDIS_STRING_CONST("*IPChecksumOffloadIPv4"), 3},
+    {NDIS_STRING_CONST("*TCPChecksumOffloadIPv4"), 3},
+    {NDIS_STRING_CONST("*UDPChecksumOffloadIPv4"), 3},
+    {NDIS_STRING_CONST("*TCPChecksumOffloadIPv6"), 3},
+    {NDIS_STRING_CONST("*UDPChecksumOffloadIPv6"), 3},
+    {NDIS_STRING_CONST("*LsoV2IPv4"), 1},
+    {NDIS_STRING_CONST("*LsoV2IPv6"), 1},
+};
+
+/* A keyword that is absent, unreadable or out of range keeps its default, which is "on" (KEY-20, KEY-21). */
+static void read_offloads(struct vionet_adapter *a, NDIS_HANDLE config)
+{
+    for (ULONG i = 0; i < VIONET_KEYWORDS; i++) {
+        NDIS_STRING name = keywords[i].name;
+        PNDIS_CONFIGURATION_PARAMETER p;
+        NDIS_STATUS status;
+
+        NdisReadConfiguration(&status, &p, config, &name, NdisParameterInteger);
+        if (status == NDIS_STATUS_SUCCESS && p->ParameterType == NdisParameterInteger &&
+            p->ParameterData.IntegerData <= keywords[i].max)
+            a->offload.value[i] = (UCHAR)p->ParameterData.IntegerData;
+    }
+}
+
+/* An administrator's address: locally administered unicast only. */
+static void read_address(struct vionet_adapter *a, NDIS_HANDLE config)
+{
+    NDIS_STATUS status;
+    PVOID address;
+    UINT bytes;
+
+    NdisReadNetworkAddress(&status, &address, &bytes, config);
+    if (status == NDIS_STATUS_SUCCESS && bytes == 6 && (((PUCHAR)address)[0] & 3) == 2)
+        NdisMoveMemory(a->mac, address, 6);
+}
+
+void vionet_read_configuration(struct vionet_adapter *a)
+{
+    NDIS_CONFIGURATION_OBJECT o;
+    NDIS_HANDLE config;
+
+    NdisZeroMemory(&o, sizeof o);
+    o.Header.Type = NDIS_OBJECT_TYPE_CONFIGURATION_OBJECT;
+    o.Header.Revision = NDIS_CONFIGURATION_OBJECT_REVISION_1;
+    o.Header.Size = NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1;
+    o.NdisHandle = a->handle;
+    if (NdisOpenConfigurationEx(&o, &config) == NDIS_STATUS_SUCCESS) {
+        read_offloads(a, config);
+        read_address(a, config);
+        NdisCloseConfiguration(config);
+    }
+    vionet_offload_update(a);
+}
+
+/* ---- Attributes -------------------------------------------------------------------------------------------------- */
+
+static NDIS_STATUS set_general(struct vionet_adapter *a)
+{
+    NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES g;
+    NDIS_PNP_CAPABILITIES power;
+    ULONG64 speed = VIONET_LINK_SPEED_GBIT * 1000000000ull;
+
+    NdisZeroMemory(&power, sizeof power);
+    NdisZeroMemory(&g, sizeof g);
+    g.Header.Type = NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES;
+    g.Header.Revision = NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1;
+    g.Header.Size = NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1;
+    g.MediaType = NdisMedium802_3;
+    g.PhysicalMediumType = NdisPhysicalMedium802_3;
+    g.MtuSize = a->mtu;
+    g.MaxXmitLinkSpeed = g.MaxRcvLinkSpeed = speed;
+    g.XmitLinkSpeed = g.RcvLinkSpeed = a->link_up ? speed : NDIS_LINK_SPEED_UNKNOWN;
+    g.MediaConnectState = a->link_up ? MediaConnectStateConnected : MediaConnectStateDisconnected;
+    g.MediaDuplexState = MediaDuplexStateFull;
+    g.LookaheadSize = a->lookahead = a->mtu;
+    g.PowerManagementCapabilities = &power;
+    g.MacOptions = NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA | NDIS_MAC_OPTION_TRANSFERS_NOT_PEND |
+                   NDIS_MAC_OPTION_NO_LOOPBACK;
+    g.SupportedPacketFilters = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST |
+                               NDIS_PACKET_TYPE_ALL_MULTICAST | NDIS_PACKET_TYPE_BROADCAST |
+                               NDIS_PACKET_TYPE_PROMISCUOUS;
+    g.MaxMulticastListSize = VIONET_MULTICAST_MAX;
+    g.MacAddressLength = 6;
+    NdisMoveMemory(g.PermanentMacAddress, a->permanent_mac, 6);
+    NdisMoveMemory(g.CurrentMacAddress, a->mac, 6);
+    g.AccessType = NET_IF_ACCESS_BROADCAST;
+    g.DirectionType = NET_IF_DIRECTION_SENDRECEIVE;
+    g.ConnectionType = NET_IF_CONNECTION_DEDICATED;
+    g.IfType = IF_TYPE_ETHERNET_CSMACD;
+    g.IfConnectorPresent = TRUE;
+    g.SupportedStatistics =
+        NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV | NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS | NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR |
+        NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT | NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR |
+        NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS |
+        NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT;
+    g.SupportedOidList = (PNDIS_OID)(ULONG_PTR)vionet_oids;
+    g.SupportedOidListLength = vionet_oids_bytes;
+    return NdisMSetMiniportAttributes(a->handle, (PNDIS_MINIPORT_ADAPTER_ATTRIBUTES)&g);
+}
+
+static NDIS_STATUS set_offload(struct vionet_adapter *a)
+{
+    NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES o;
+    NDIS_OFFLOAD current, hardware;
+
+    vionet_offload_describe(a, FALSE, &current);
+    vionet_offload_describe(a, TRUE, &hardware);
+    NdisZeroMemory(&o, sizeof o);
+    o.Header.Type = NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES;
+    o.Header.Revision = NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1;
+    o.Header.Size = NDIS_SIZEOF_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1;
+    o.DefaultOffloadConfiguration = &current;
+    o.HardwareOffloadCapabilities = &hardware;
+    return NdisMSetMiniportAttributes(a->handle, (PNDIS_MINIPORT_ADAPTER_ATTRIBUTES)&o);
+}
+
+NDIS_STATUS vionet_set_attributes(struct vionet_adapter *a)
+{
+    NDIS_STATUS status = set_general(a);
+
+    return status == NDIS_STATUS_SUCCESS ? set_offload(a) : status;
+}

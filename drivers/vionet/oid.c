@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/* OID requests: queries of what the adapter is and has counted, sets of filter, addresses, power and offload. All are answered at once. */
+#include "vionet.h"
+
+enum { VENDOR_ID = 0x00ffffff, UNICAST = 0, MULTICAST = 1, BROADCAST = 2 };
+
+static const UCHAR broadcast_address[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const char vendor_description[] = "Longshore virtio network adapter";
+
+/* ---- Packet filter ----------------------------------------------------------------------------------------------- */
+
+static BOOLEAN in_multicast_list(const struct vionet_adapter *a, const UCHAR *destination)
+{
+    for (ULONG i = 0; i < a->multicast_count; i++) {
+        if (NdisEqualMemory(a->multicast[i], destination, 6))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+BOOLEAN vionet_filter_wants(const struct vionet_adapter *a, const UCHAR *destination)
+{
+    ULONG f = a->packet_filter;
+
+    if (f & NDIS_PACKET_TYPE_PROMISCUOUS)
+        return TRUE;
+    if (!(destination[0] & 1))
+        return (f & NDIS_PACKET_TYPE_DIRECTED) && NdisEqualMemory(a->mac, destination, 6);
+    if (NdisEqualMemory(destination, broadcast_address, 6))
+        return (f & NDIS_PACKET_TYPE_BROADCAST) != 0;
+    if (f & NDIS_PACKET_TYPE_ALL_MULTICAST)
+        return TRUE;
+    return (f & NDIS_PACKET_TYPE_MULTICAST) && in_multicast_list(a, destination);
+}
+
+/* ---- Queries ----------------------------------------------------------------------------------------------------- */
+
+static NDIS_STATUS answer(NDIS_OID_REQUEST *r, const void *data, ULONG bytes)
+{
+    if (r->DATA.QUERY_INFORMATION.InformationBufferLength < bytes) {
+        r->DATA.QUERY_INFORMATION.BytesNeeded = bytes;
+        return NDIS_STATUS_BUFFER_TOO_SHORT;
+    }
+    NdisMoveMemory(r->DATA.QUERY_INFORMATION.InformationBuffer, data, bytes);
+    r->DATA.QUERY_INFORMATION.BytesWritten = bytes;
+    return NDIS_STATUS_SUCCESS;
+}
+
+static NDIS_STATUS answer_ulong(NDIS_OID_REQUEST *r, ULONG v)
+{
+    return answer(r, &v, sizeof v);
+}
+
+/* Counters are asked for in four or eight bytes. */
+static NDIS_STATUS answer_counter(NDIS_OID_REQUEST *r, ULONG64 v)
+{
+    ULONG low = (ULONG)v;
+
+    if (r->DATA.QUERY_INFORMATION.InformationBufferLength >= sizeof v)
+        return answer(r, &v, sizeof v);
+    r->DATA.QUERY_INFORMATION.BytesNeeded = sizeof v;
+    return answer(r, &low, sizeof low);
+}
+
+static ULONG64 sum(const ULONG64 v[3])
+{
+    return v[UNICAST] + v[MULTICAST] + v[BROADCAST];
+}
+
+static NDIS_STATUS answer_statistics(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    const struct vionet_statistics *s = &a->statistics;
+    NDIS_STATISTICS_INFO i;
+
+    NdisZeroMemory(&i, sizeof i);
+    i.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
+    i.Header.Revision = NDIS_STATISTICS_INFO_REVISION_1;
+    i.Header.Size = NDIS_SIZEOF_STATISTICS_INFO_REVISION_1;
+    i.SupportedStatistics =
+        NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV | NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS | NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR |
+        NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT | NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR |
+        NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS |
+        NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV |
+        NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT |
+        NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT;
+    i.ifInDiscards = s->rx_no_buffer;
+    i.ifInErrors = s->rx_errors;
+    i.ifHCInOctets = sum(s->rx_bytes);
+    i.ifHCInUcastPkts = s->rx_frames[UNICAST];
+    i.ifHCInMulticastPkts = s->rx_frames[MULTICAST];
+    i.ifHCInBroadcastPkts = s->rx_frames[BROADCAST];
+    i.ifHCOutOctets = sum(s->tx_bytes);
+    i.ifHCOutUcastPkts = s->tx_frames[UNICAST];
+    i.ifHCOutMulticastPkts = s->tx_frames[MULTICAST];
+    i.ifHCOutBroadcastPkts = s->tx_frames[BROADCAST];
+    i.ifOutErrors = s->tx_errors;
+    i.ifOutDiscards = s->tx_discards;
+    i.ifHCInUcastOctets = s->rx_bytes[UNICAST];
+    i.ifHCInMulticastOctets = s->rx_bytes[MULTICAST];
+    i.ifHCInBroadcastOctets = s->rx_bytes[BROADCAST];
+    i.ifHCOutUcastOctets = s->tx_bytes[UNICAST];
+    i.ifHCOutMulticastOctets = s->tx_bytes[MULTICAST];
+    i.ifHCOutBroadcastOctets = s->tx_bytes[BROADCAST];
+    return answer(r, &i, NDIS_SIZEOF_STATISTICS_INFO_REVISION_1);
+}
+
+static NDIS_STATUS answer_moderation(NDIS_OID_REQUEST *r)
+{
+    NDIS_INTERRUPT_MODERATION_PARAMETERS m;
+
+    NdisZeroMemory(&m, sizeof m);
+    m.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
+    m.Header.Revision = NDIS_INTERRUPT_MODERATION_PARAMETERS_REVISION_1;
+    m.Header.Size = NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1;
+    m.InterruptModeration = NdisInterruptModerationNotSupported;
+    return answer(r, &m, NDIS_SIZEOF_INTERRUPT_MODERATION_PARAMETERS_REVISION_1);
+}
+
+static NDIS_STATUS query_identity(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    switch (r->DATA.QUERY_INFORMATION.Oid) {
+    case OID_GEN_SUPPORTED_LIST:
+        return answer(r, vionet_oids, vionet_oids_bytes);
+    case OID_GEN_HARDWARE_STATUS:
+        return answer_ulong(r, a->removed ? NdisHardwareStatusNotReady : NdisHardwareStatusReady);
+    case OID_GEN_VENDOR_ID:
+        return answer_ulong(r, VENDOR_ID); /* no assigned number */
+    case OID_GEN_VENDOR_DESCRIPTION:
+        return answer(r, vendor_description, sizeof vendor_description);
+    case OID_GEN_VENDOR_DRIVER_VERSION:
+        return answer_ulong(r, (VIONET_MAJOR_VERSION << 16) | VIONET_MINOR_VERSION);
+    case OID_GEN_DRIVER_VERSION: {
+        USHORT v = (NDIS_MINIPORT_MAJOR_VERSION << 8) | NDIS_MINIPORT_MINOR_VERSION;
+
+        return answer(r, &v, sizeof v);
+    }
+    case OID_GEN_MAC_OPTIONS:
+        return answer_ulong(r, NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA |
+                                   NDIS_MAC_OPTION_TRANSFERS_NOT_PEND |
+                                   NDIS_MAC_OPTION_NO_LOOPBACK);
+    case OID_802_3_PERMANENT_ADDRESS:
+        return answer(r, a->permanent_mac, 6);
+    case OID_802_3_CURRENT_ADDRESS:
+        return answer(r, a->mac, 6);
+    case OID_802_3_MULTICAST_LIST:
+        return answer(r, a->multicast, a->multicast_count * 6);
+    case OID_802_3_MAXIMUM_LIST_SIZE:
+        return answer_ulong(r, VIONET_MULTICAST_MAX);
+    case OID_PNP_QUERY_POWER:
+        r->DATA.QUERY_INFORMATION.BytesWritten = 0;
+        return NDIS_STATUS_SUCCESS; /* the card can go to any state at any time */
+    default:
+        return NDIS_STATUS_NOT_SUPPORTED;
+    }
+}
+
+static NDIS_STATUS query(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    const struct vionet_statistics *s = &a->statistics;
+    ULONG total = a->mtu + VIONET_ETH_HEADER;
+
+    switch (r->DATA.QUERY_INFORMATION.Oid) {
+    case OID_GEN_MAXIMUM_LOOKAHEAD:
+    case OID_GEN_MAXIMUM_FRAME_SIZE:
+        return answer_ulong(r, a->mtu);
+    case OID_GEN_CURRENT_LOOKAHEAD:
+        return answer_ulong(r, a->lookahead);
+    case OID_GEN_MAXIMUM_TOTAL_SIZE:
+    case OID_GEN_TRANSMIT_BLOCK_SIZE:
+    case OID_GEN_RECEIVE_BLOCK_SIZE:
+        return answer_ulong(r, total);
+    case OID_GEN_TRANSMIT_BUFFER_SPACE:
+        return answer_ulong(r, total * a->tx.request_count);
+    case OID_GEN_RECEIVE_BUFFER_SPACE:
+        return answer_ulong(r, total * a->rx.buffer_count);
+    case OID_GEN_CURRENT_PACKET_FILTER:
+        return answer_ulong(r, a->packet_filter);
+    case OID_GEN_XMIT_OK:
+        return answer_counter(r, sum(s->tx_frames));
+    case OID_GEN_RCV_OK:
+        return answer_counter(r, sum(s->rx_frames));
+    case OID_GEN_XMIT_ERROR:
+        return answer_counter(r, s->tx_errors);
+    case OID_GEN_RCV_ERROR:
+        return answer_counter(r, s->rx_errors);
+    case OID_GEN_RCV_NO_BUFFER:
+        return answer_counter(r, s->rx_no_buffer);
+    case OID_GEN_STATISTICS:
+        return answer_statistics(a, r);
+    case OID_GEN_INTERRUPT_MODERATION:
+        return answer_moderation(r);
+    default:
+        return query_identity(a, r);
+    }
+}
+
+/* ---- Sets -------------------------------------------------------------------------------------------------------- */
+
+/* A ULONG out of the request; otherwise the status that says why not. */
+static NDIS_STATUS take_ulong(NDIS_OID_REQUEST *r, ULONG *v)
+{
+    if (r->DATA.SET_INFORMATION.InformationBufferLength < sizeof *v) {
+        r->DATA.SET_INFORMATION.BytesNeeded = sizeof *v;
+        return NDIS_STATUS_INVALID_LENGTH;
+    }
+    NdisMoveMemory(v, r->DATA.SET_INFORMATION.InformationBuffer, sizeof *v);
+    r->DATA.SET_INFORMATION.BytesRead = sizeof *v;
+    return NDIS_STATUS_SUCCESS;
+}
+
+static NDIS_STATUS set_filter(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    const ULONG known = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST |
+                        NDIS_PACKET_TYPE_ALL_MULTICAST | NDIS_PACKET_TYPE_BROADCAST |
+                        NDIS_PACKET_TYPE_PROMISCUOUS;
+    ULONG filter;
+    NDIS_STATUS status = take_ulong(r, &filter);
+
+    if (status != NDIS_STATUS_SUCCESS)
+        return status;
+    if (filter & ~known)
+        return NDIS_STATUS_NOT_SUPPORTED;
+    a->packet_filter = filter;
+    return vionet_ctrl_filter(a);
+}
+
+static NDIS_STATUS set_lookahead(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    ULONG lookahead;
+    NDIS_STATUS status = take_ulong(r, &lookahead);
+
+    if (status != NDIS_STATUS_SUCCESS)
+        return status;
+    if (lookahead > a->mtu)
+        return NDIS_STATUS_INVALID_DATA;
+    a->lookahead = lookahead; /* frames are always whole */
+    return NDIS_STATUS_SUCCESS;
+}
+
+static NDIS_STATUS set_multicast(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    ULONG bytes = r->DATA.SET_INFORMATION.InformationBufferLength;
+
+    if (bytes % 6 != 0) {
+        r->DATA.SET_INFORMATION.BytesNeeded = bytes / 6 * 6 + 6;
+        return NDIS_STATUS_INVALID_LENGTH;
+    }
+    if (bytes > sizeof a->multicast) {
+        r->DATA.SET_INFORMATION.BytesNeeded = sizeof a->multicast;
+        return NDIS_STATUS_MULTICAST_FULL;
+    }
+    a->multicast_count = 0; /* receive may look at any time: never a count beyond what is there */
+    NdisMoveMemory(a->multicast, r->DATA.SET_INFORMATION.InformationBuffer, bytes);
+    a->multicast_count = bytes / 6;
+    r->DATA.SET_INFORMATION.BytesRead = bytes;
+    return vionet_ctrl_filter(a);
+}
+
+static NDIS_STATUS set_power(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    ULONG state;
+    NDIS_STATUS status = take_ulong(r, &state);
+
+    if (status != NDIS_STATUS_SUCCESS)
+        return status;
+    if (state < NdisDeviceStateD0 || state > NdisDeviceStateD3)
+        return NDIS_STATUS_INVALID_DATA;
+    if (state == NdisDeviceStateD0 && a->power != NdisDeviceStateD0) {
+        status = vionet_pci_negotiate(a);
+        if (status == NDIS_STATUS_SUCCESS)
+            status = vionet_device_start(a);
+        if (status == NDIS_STATUS_SUCCESS)
+            status = vionet_ctrl_mac(a);
+        if (status == NDIS_STATUS_SUCCESS)
+            status = vionet_ctrl_filter(a);
+    } else if (state != NdisDeviceStateD0 && a->power == NdisDeviceStateD0) {
+        vionet_device_stop(a, NDIS_STATUS_LOW_POWER_STATE);
+    }
+    if (status == NDIS_STATUS_SUCCESS)
+        a->power = (NDIS_DEVICE_POWER_STATE)state;
+    return status;
+}
+
+static NDIS_STATUS set(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    switch (r->DATA.SET_INFORMATION.Oid) {
+    case OID_GEN_CURRENT_PACKET_FILTER:
+        return set_filter(a, r);
+    case OID_GEN_CURRENT_LOOKAHEAD:
+        return set_lookahead(a, r);
+    case OID_802_3_MULTICAST_LIST:
+        return set_multicast(a, r);
+    case OID_PNP_SET_POWER:
+        return set_power(a, r);
+    case OID_GEN_INTERRUPT_MODERATION:
+        return NDIS_STATUS_INVALID_DATA; /* the card moderates by event index, always */
+    case OID_OFFLOAD_ENCAPSULATION:
+        return vionet_offload_encapsulation(a, r);
+    case OID_TCP_OFFLOAD_PARAMETERS:
+        return vionet_offload_parameters(a, r);
+    default:
+        return NDIS_STATUS_NOT_SUPPORTED;
+    }
+}
+
+NDIS_STATUS NTAPI VionetOidRequest(NDIS_HANDLE MiniportAdapterContext, PNDIS_OID_REQUEST OidRequest)
+{
+    struct vionet_adapter *a = MiniportAdapterContext;
+
+    if (a->removed)
+        return NDIS_STATUS_NOT_ACCEPTED;
+    switch (OidRequest->RequestType) {
+    case NdisRequestQueryInformation:
+    case NdisRequestQueryStatistics:
+        return query(a, OidRequest);
+    case NdisRequestSetInformation:
+        return set(a, OidRequest);
+    default:
+        return NDIS_STATUS_NOT_SUPPORTED;
+    }
+}
+
+/* No request is ever left pending. */
+VOID NTAPI VionetCancelOidRequest(NDIS_HANDLE MiniportAdapterContext, PVOID RequestId)
+{
+    UNREFERENCED_PARAMETER(MiniportAdapterContext);
+    UNREFERENCED_PARAMETER(RequestId);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Longshore: NDIS 6 miniport drivers in a Linux process. The one public interface of the library.
+ *
+ * A machine is one simulated Windows box; there is at most one in a process. An adapter is a miniport driver (from its .inf) on a
+ * simulated virtio network card: frames of the Linux stack enter by a TAP, pass protocol, NDIS, driver and card, and leave on a wire.
+ *
+ * Calls block until what they ask for is done, and are made by ordinary threads, one at a time for one adapter. Functions that can fail return 0 or a negative
+ * errno and write one line of explanation.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LONGSHORE_VERSION "0.1.0"
+
+struct longshore;
+struct longshore_adapter;
+
+struct longshore_error {
+    char text[512];
+};
+
+/* A rule that a driver broke. May come on any thread, one at a time; must not call back. */
+struct longshore_finding {
+    const char *rule;    /* requirement id, or NT-… */
+    const char *subject; /* driver or adapter */
+    const char *text;
+};
+typedef void (*longshore_finding_fn)(void *arg, const struct longshore_finding *f);
+
+struct longshore_config {
+    unsigned processors;        /* event loops; 0 means 1 */
+    const char *registry;       /* .reg file read at start; NULL: an empty registry */
+    longshore_finding_fn finding; /* NULL: findings go to stderr */
+    void *arg;
+};
+
+int longshore_new(const struct longshore_config *config, struct longshore **out,
+                  struct longshore_error *error);
+/* Stops and frees every adapter first. */
+void longshore_free(struct longshore *ls);
+uint64_t longshore_findings(const struct longshore *ls);
+
+enum longshore_build { LONGSHORE_SYS, LONGSHORE_LINKED };
+
+struct longshore_adapter_config {
+    const char *inf;             /* the driver's .inf; its binary stands beside it */
+    enum longshore_build build;  /* the .sys that the .inf names, or the .so of the same name */
+    const char *name;            /* NULL: the .inf's description */
+    const char *tap;             /* name of the TAP, made when absent */
+    bool tap_napi;               /* let the kernel merge what arrives (IFF_NAPI) */
+    const char *wire;            /* KIND:NAME; see longshore(1) */
+    int tap_netns, wire_netns;   /* network namespaces to open TAP and wire in; negative: the current one */
+    const char *withhold;        /* features that the card does not offer, by name, comma separated; NULL: none */
+    const char *capture;         /* pcapng file of what crosses the wire; NULL: none */
+    uint8_t mac[6];              /* all zero: one made from the name */
+    uint16_t mtu;                /* 0: 1500 */
+};
+
+/* Loads the driver, plugs the card, initializes, restarts and binds. On return frames flow. */
+int longshore_adapter_new(struct longshore *ls, const struct longshore_adapter_config *config,
+                          struct longshore_adapter **out, struct longshore_error *error);
+/* Unbinds, pauses, halts, unloads. Returns what the driver failed to give back (each kind is also a finding). */
+uint64_t longshore_adapter_free(struct longshore_adapter *a);
+
+const char *longshore_adapter_name(const struct longshore_adapter *a);
+const uint8_t *longshore_adapter_mac(const struct longshore_adapter *a);
+
+/* State operations on a live adapter. */
+int longshore_adapter_pause(struct longshore_adapter *a);
+int longshore_adapter_restart(struct longshore_adapter *a);
+int longshore_adapter_reset(struct longshore_adapter *a);
+void longshore_adapter_link(struct longshore_adapter *a, bool up);
+
+/*
+ * Sets one offload through OID_TCP_OFFLOAD_PARAMETERS, as an administrator does. keyword: standardized keyword without the asterisk ("LsoV2IPv4").
+ * value: "on", "off", and for checksums also "tx", "rx". -EINVAL names what is possible.
+ */
+int longshore_adapter_set(struct longshore_adapter *a, const char *keyword, const char *value,
+                          struct longshore_error *error);
+
+/* The offloads of an adapter, a row each. hardware and current: "-", "on", "tx", "rx", "tx rx", with sizes for large sends. */
+struct longshore_offload {
+    const char *keyword;
+    char hardware[40], current[40];
+};
+enum { LONGSHORE_OFFLOADS = 8 };
+/* Fills rows (LONGSHORE_OFFLOADS of them); returns how many. */
+unsigned longshore_adapter_offloads(const struct longshore_adapter *a,
+                                    struct longshore_offload *rows);
+
+/* Every counter of the path. room: "tcpip", "ndis", "nic", "tap", "wire". */
+typedef void (*longshore_counter_fn)(void *arg, const char *room, const char *name, uint64_t value);
+void longshore_adapter_counters(const struct longshore_adapter *a, longshore_counter_fn fn,
+                                void *arg);
+/* One of them; 0 for a name that does not exist. */
+uint64_t longshore_adapter_counter(const struct longshore_adapter *a, const char *room,
+                                   const char *name);
+
+/* Names that `withhold` takes, comma separated. */
+const char *longshore_nic_features(void);
+
+#ifdef __cplusplus
+}
+#endif

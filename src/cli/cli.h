@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: one file a subcommand. Exit codes: 0 done, 1 done and something does not hold (findings, unequal digests), 2 could not be done.
+ */
+#pragma once
+
+#include "base/base.h"
+
+enum { EXIT_HOLDS = 0, EXIT_FINDINGS = 1, EXIT_CANNOT = 2 };
+
+int cmd_run(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+int cmd_bench(int argc, char **argv);
+
+/* "longshore: TEXT" on stderr; returns EXIT_CANNOT. */
+__attribute__((format(printf, 1, 2))) int cli_error(const char *fmt, ...);
+
+/* Number in [min, max] out of an option's argument; false after an error message. */
+bool cli_number(const char *option, const char *text, unsigned long min, unsigned long max,
+                unsigned long *out);
+
+/* 1234567 as "1.23 M"; returns buf. */
+const char *cli_short(double v, char *buf, size_t size);

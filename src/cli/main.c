@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The command table. */
+#include "cli/cli.h"
+
+#include "longshore.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"run", cmd_run, "run a miniport between a TAP and a wire"},
+    {"demo", cmd_demo, "carry TCP through a miniport between two private namespaces"},
+    {"bench", cmd_bench, "measure the kernels (frame) or the whole path (path)"},
+};
+
+static void usage(FILE *to)
+{
+    fprintf(to, "usage: longshore COMMAND [OPTION...]\n\n"
+                "Runs Windows NDIS 6 miniport drivers in this process, between the Linux TCP/IP "
+                "stack and a wire.\n\ncommands:\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(to, "  %-7s %s\n", commands[i].name, commands[i].help);
+    fprintf(to, "\n'longshore COMMAND --help' tells more; longshore(1) tells all.\n"
+                "exit status: 0 fine, 1 something does not hold, 2 could not be done\n");
+}
+
+int cli_error(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("longshore: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return EXIT_CANNOT;
+}
+
+bool cli_number(const char *option, const char *text, unsigned long min, unsigned long max,
+                unsigned long *out)
+{
+    char *end;
+
+    errno = 0;
+    *out = strtoul(text, &end, 10);
+    if (errno == 0 && end != text && *end == '\0' && *text != '-' && *out >= min && *out <= max)
+        return true;
+    cli_error("%s %s: want a number from %lu to %lu", option, text, min, max);
+    return false;
+}
+
+const char *cli_short(double v, char *buf, size_t size)
+{
+    static const char *const units[] = {"", " k", " M", " G", " T"};
+    unsigned u = 0;
+
+    while (v >= 1000 && u + 1 < ARRAY_LEN(units)) {
+        v /= 1000;
+        u++;
+    }
+    snprintf(buf, size, "%.*f%s", u == 0 ? 0 : v < 10 ? 2 : v < 100 ? 1 : 0, v, units[u]);
+    return buf;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        usage(stdout);
+        return EXIT_HOLDS;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("longshore " LONGSHORE_VERSION);
+        return EXIT_HOLDS;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    if (*name)
+        cli_error("%s: no such command", name);
+    usage(stderr);
+    return EXIT_CANNOT;
+}

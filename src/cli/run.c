@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* longshore run: a miniport between a TAP and a wire of the user's, until Ctrl-C. */
+#include "cli/cli.h"
+
+#include "longshore.h"
+
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+struct run_options {
+    struct longshore_adapter_config adapter;
+    struct longshore_config machine;
+    unsigned long seconds; /* 0: until a signal */
+    bool quiet;
+};
+
+static const char run_help[] =
+    "usage: longshore run DRIVER.inf --tap NAME --wire KIND:NAME [OPTION...]\n\n"
+    "Loads the driver that DRIVER.inf names (its binary stands beside it), plugs a virtio network\n"
+    "card, and moves frames: TAP <-> protocol <-> NDIS <-> driver <-> card <-> wire.\n\n"
+    "  --tap NAME           TAP of the Linux side; made when absent\n"
+    "  --wire KIND:NAME     tap:NAME[,napi], packet:INTERFACE, or pcap:IN,OUT (- for none)\n"
+    "  --driver sys|linked  the .sys (default), or the linked build (.so)\n"
+    "  --withhold LIST      features the card does not offer (see below)\n"
+    "  --capture FILE       what crosses the wire, as pcapng\n"
+    "  --registry FILE      .reg file read at start\n"
+    "  --name NAME          what the adapter is called\n"
+    "  --mtu N              68 to 9000 (default 1500)\n"
+    "  --loops N            processors, 1 to 16 (default 1)\n"
+    "  --napi               let the kernel merge what arrives on the TAP (IFF_NAPI)\n"
+    "  --seconds N          stop by itself\n"
+    "  --quiet              no counters\n\n"
+    "Counters come once a second. Ctrl-C stops: unbind, pause, halt, unload, and a report of\n"
+    "findings. Exit status 0 without findings, 1 with, 2 when it could not start.\n";
+
+enum { OPT_TAP = 256, OPT_WIRE, OPT_DRIVER, OPT_WITHHOLD, OPT_CAPTURE, OPT_REGISTRY, OPT_NAME,
+       OPT_MTU, OPT_LOOPS, OPT_NAPI, OPT_SECONDS, OPT_QUIET, OPT_HELP };
+
+static const struct option run_long[] = {
+    {"tap", required_argument, NULL, OPT_TAP},
+    {"wire", required_argument, NULL, OPT_WIRE},
+    {"driver", required_argument, NULL, OPT_DRIVER},
+    {"withhold", required_argument, NULL, OPT_WITHHOLD},
+    {"capture", required_argument, NULL, OPT_CAPTURE},
+    {"registry", required_argument, NULL, OPT_REGISTRY},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"mtu", required_argument, NULL, OPT_MTU},
+    {"loops", required_argument, NULL, OPT_LOOPS},
+    {"napi", no_argument, NULL, OPT_NAPI},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, OPT_HELP},
+    {0},
+};
+
+/* -1: go on; else the exit status. */
+static int run_option(struct run_options *o, int opt)
+{
+    unsigned long n;
+
+    switch (opt) {
+    case OPT_TAP:
+        o->adapter.tap = optarg;
+        return -1;
+    case OPT_WIRE:
+        o->adapter.wire = optarg;
+        return -1;
+    case OPT_DRIVER:
+        if (strcmp(optarg, "sys") != 0 && strcmp(optarg, "linked") != 0)
+            return cli_error("--driver %s: want sys or linked", optarg);
+        o->adapter.build = optarg[0] == 's' ? LONGSHORE_SYS : LONGSHORE_LINKED;
+        return -1;
+    case OPT_WITHHOLD:
+        o->adapter.withhold = optarg;
+        return -1;
+    case OPT_CAPTURE:
+        o->adapter.capture = optarg;
+        return -1;
+    case OPT_REGISTRY:
+        o->machine.registry = optarg;
+        return -1;
+    case OPT_NAME:
+        o->adapter.name = optarg;
+        return -1;
+    case OPT_MTU:
+        if (!cli_number("--mtu", optarg, 68, 9000, &n))
+            return EXIT_CANNOT;
+        o->adapter.mtu = (uint16_t)n;
+        return -1;
+    case OPT_LOOPS:
+        if (!cli_number("--loops", optarg, 1, 16, &n))
+            return EXIT_CANNOT;
+        o->machine.processors = (unsigned)n;
+        return -1;
+    case OPT_NAPI:
+        o->adapter.tap_napi = true;
+        return -1;
+    case OPT_SECONDS:
+        return cli_number("--seconds", optarg, 1, 1000000, &o->seconds) ? -1 : EXIT_CANNOT;
+    case OPT_QUIET:
+        o->quiet = true;
+        return -1;
+    case OPT_HELP:
+        printf("%s\nfeatures: %s\n", run_help, longshore_nic_features());
+        return EXIT_HOLDS;
+    default:
+        return EXIT_CANNOT;
+    }
+}
+
+static int run_parse(struct run_options *o, int argc, char **argv)
+{
+    int opt, r;
+
+    optind = 1;
+    while ((opt = getopt_long(argc, argv, "h", run_long, NULL)) != -1) {
+        r = run_option(o, opt == 'h' ? OPT_HELP : opt);
+        if (r >= 0)
+            return r;
+    }
+    if (optind + 1 != argc)
+        return cli_error("run: want one DRIVER.inf; 'longshore run --help' tells more");
+    o->adapter.inf = argv[optind];
+    if (!o->adapter.tap || !o->adapter.wire)
+        return cli_error("run: --tap and --wire are needed; 'longshore run --help' tells more");
+    return -1;
+}
+
+static void print_finding(void *arg, const struct longshore_finding *f)
+{
+    (void)arg;
+    printf("finding %s %s: %s\n", f->rule, f->subject, f->text);
+}
+
+/* The counters of one second, and what they were a second ago. */
+struct sample {
+    uint64_t tx_bytes, rx_bytes, tx_frames, rx_frames, large, dropped;
+};
+
+static struct sample sample_take(const struct longshore_adapter *a)
+{
+    return (struct sample){
+        .tx_bytes = longshore_adapter_counter(a, "wire", "tx_bytes"),
+        .rx_bytes = longshore_adapter_counter(a, "wire", "rx_bytes"),
+        .tx_frames = longshore_adapter_counter(a, "wire", "tx_frames"),
+        .rx_frames = longshore_adapter_counter(a, "wire", "rx_frames"),
+        .large = longshore_adapter_counter(a, "tcpip", "tx_large"),
+        .dropped = longshore_adapter_counter(a, "tcpip", "tx_failed") +
+                   longshore_adapter_counter(a, "nic", "rx_no_buffer"),
+    };
+}
+
+static void sample_print(const struct sample *now, const struct sample *before, unsigned long row)
+{
+    if (row % 20 == 0)
+        printf("%10s %10s %10s %10s %10s %8s\n", "tx Mbit/s", "tx frames", "large", "rx Mbit/s",
+               "rx frames", "dropped");
+    printf("%10.1f %10llu %10llu %10.1f %10llu %8llu\n",
+           (double)(now->tx_bytes - before->tx_bytes) * 8e-6,
+           (unsigned long long)(now->tx_frames - before->tx_frames),
+           (unsigned long long)(now->large - before->large),
+           (double)(now->rx_bytes - before->rx_bytes) * 8e-6,
+           (unsigned long long)(now->rx_frames - before->rx_frames),
+           (unsigned long long)(now->dropped - before->dropped));
+}
+
+/* Until a signal, or the time is over. */
+static void run_loop(const struct run_options *o, struct longshore_adapter *a, int signals)
+{
+    struct sample now, before = sample_take(a);
+
+    for (unsigned long row = 0; o->seconds == 0 || row < o->seconds; row++) {
+        struct pollfd p = {.fd = signals, .events = POLLIN};
+
+        if (poll(&p, 1, 1000) > 0)
+            return;
+        if (o->quiet)
+            continue;
+        now = sample_take(a);
+        sample_print(&now, &before, row);
+        before = now;
+    }
+}
+
+static void print_nonzero(void *arg, const char *room, const char *name, uint64_t value)
+{
+    (void)arg;
+    if (value)
+        printf("  %-6s %-24s %llu\n", room, name, (unsigned long long)value);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_options o = {.adapter = {.tap_netns = -1, .wire_netns = -1},
+                            .machine = {.finding = print_finding}};
+    struct longshore_error error = {0};
+    struct longshore *ls = NULL;
+    struct longshore_adapter *a = NULL;
+    cleanup_close int signals = -1;
+    uint64_t findings;
+    sigset_t set;
+    int r = run_parse(&o, argc, argv);
+
+    if (r >= 0)
+        return r;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL); /* before threads exist, so that all inherit it */
+    signals = signalfd(-1, &set, SFD_CLOEXEC);
+    r = longshore_new(&o.machine, &ls, &error);
+    if (r == 0)
+        r = longshore_adapter_new(ls, &o.adapter, &a, &error);
+    if (r < 0) {
+        longshore_free(ls);
+        return cli_error("%s", error.text);
+    }
+    printf("%s is running: %s <-> %s; Ctrl-C stops\n", longshore_adapter_name(a), o.adapter.tap,
+           o.adapter.wire);
+    run_loop(&o, a, signals);
+    if (!o.quiet) {
+        puts("counters:");
+        longshore_adapter_counters(a, print_nonzero, NULL);
+    }
+    longshore_adapter_free(a);
+    findings = longshore_findings(ls);
+    printf("stopped; %llu findings\n", (unsigned long long)findings);
+    longshore_free(ls);
+    return findings ? EXIT_FINDINGS : EXIT_HOLDS;
+}

@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One simulated Windows box: what is plugged and loaded. The only file that knows all rooms, and wires them together.
+ *
+ *   TAP --watch--> tcpip --NDIS--> driver --rings--> nic --wire port        (tx, all on the adapter's loop)
+ *   wire port --watch--> nic --interrupt--> driver --NDIS--> tcpip --> TAP  (rx, likewise)
+ */
+#include "longshore.h"
+
+#include "base/base.h"
+#include "base/list.h"
+#include "ndis/runtime.h"
+#include "nic/nic.h"
+#include "nt/device.h"
+#include "nt/driver.h"
+#include "nt/finding.h"
+#include "nt/image.h"
+#include "nt/inf.h"
+#include "nt/processor.h"
+#include "nt/registry.h"
+#include "port/port.h"
+#include "tcpip/tcpip.h"
+
+#include <fcntl.h>
+#include <sched.h>
+
+#define NIC_HARDWARE_ID "PCI\\VEN_1AF4&DEV_1041"
+#define CLASS_KEY                                                                                  \
+    "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"                              \
+    "{4D36E972-E325-11CE-BFC1-08002BE10318}"
+
+struct longshore {
+    struct longshore_config config;
+    struct registry *registry;
+    struct list adapters;
+    unsigned adapter_count; /* ever added: numbers the class keys */
+    bool nt_started, ndis_started;
+    uint64_t findings_before;
+};
+
+struct longshore_adapter {
+    struct longshore *machine;
+    struct list link;
+    char name[64], protocol[80];
+    uint8_t mac[6];
+    struct inf *inf;
+    struct nt_driver *driver;
+    struct port *tap, *wire;
+    struct port_capture *capture;
+    struct nic *nic;
+    struct nt_device *device;
+    struct tcpip *tcpip;
+    struct ndis_adapter *ndis;
+    struct nt_watch *tap_watch, *wire_watch;
+    unsigned loop;
+};
+
+static int fail(struct longshore_error *error, const struct why *why, int err)
+{
+    snprintf(error->text, sizeof error->text, "%s", why->text[0] ? why->text : strerror(-err));
+    return err;
+}
+
+/* ---- Machine ------------------------------------------------------------------------------------ */
+
+static void pass_finding(void *arg, const struct finding *f)
+{
+    struct longshore *ls = arg;
+    struct longshore_finding out = {f->rule, f->subject, f->text};
+
+    ls->config.finding(ls->config.arg, &out);
+}
+
+static int machine_start(struct longshore *ls, struct why *why)
+{
+    int r;
+
+    ls->registry = registry_new();
+    if (!ls->registry)
+        return why_set(why, -ENOMEM, "no memory for the registry");
+    if (ls->config.registry) {
+        r = registry_load(ls->registry, ls->config.registry, why);
+        if (r < 0)
+            return r;
+    }
+    registry_set_system(ls->registry);
+    r = nt_fault_install(why);
+    if (r < 0)
+        return r;
+    r = nt_start(MAX_OF(ls->config.processors, 1u), why);
+    if (r < 0)
+        return r;
+    ls->nt_started = true;
+    r = ndis_start(why);
+    ls->ndis_started = r == 0;
+    return r;
+}
+
+int longshore_new(const struct longshore_config *config, struct longshore **out,
+                  struct longshore_error *error)
+{
+    struct longshore *ls = calloc(1, sizeof *ls);
+    struct why why = {0};
+    int r;
+
+    if (!ls)
+        return fail(error, &why, -ENOMEM);
+    ls->config = *config;
+    list_init(&ls->adapters);
+    ls->findings_before = finding_count();
+    if (config->finding)
+        finding_set_sink(pass_finding, ls);
+    r = machine_start(ls, &why);
+    if (r < 0) {
+        longshore_free(ls);
+        return fail(error, &why, r);
+    }
+    *out = ls;
+    return 0;
+}
+
+void longshore_free(struct longshore *ls)
+{
+    if (!ls)
+        return;
+    while (!list_empty(&ls->adapters))
+        longshore_adapter_free(list_entry(ls->adapters.next, struct longshore_adapter, link));
+    if (ls->ndis_started)
+        ndis_stop();
+    if (ls->nt_started)
+        nt_stop();
+    registry_set_system(NULL);
+    registry_free(ls->registry);
+    finding_set_sink(NULL, NULL);
+    free(ls);
+}
+
+uint64_t longshore_findings(const struct longshore *ls)
+{
+    return finding_count() - ls->findings_before;
+}
+
+/* ---- Adapter: the parts ------------------------------------------------------------------------- */
+
+/* Opens a port inside a network namespace; the calling thread is back in its own afterwards. */
+static int open_port_in(int netns, const char *spec, struct port **out, struct why *why)
+{
+    cleanup_close int home = -1;
+    int r;
+
+    if (netns < 0)
+        return port_open(spec, out, why);
+    home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (home < 0 || setns(netns, CLONE_NEWNET) < 0)
+        return why_set(why, -errno, "%s: cannot enter its network namespace: %s", spec,
+                       strerror(errno));
+    r = port_open(spec, out, why);
+    if (setns(home, CLONE_NEWNET) < 0)
+        return why_set(why, -errno, "%s: cannot leave its network namespace", spec);
+    return r;
+}
+
+static int open_ports(struct longshore_adapter *a, const struct longshore_adapter_config *c,
+                      struct why *why)
+{
+    char spec[128];
+    int r;
+
+    snprintf(spec, sizeof spec, "tap:%s,offload%s", c->tap, c->tap_napi ? ",napi" : "");
+    r = open_port_in(c->tap_netns, spec, &a->tap, why);
+    if (r < 0)
+        return r;
+    r = open_port_in(c->wire_netns, c->wire, &a->wire, why);
+    if (r < 0 || !c->capture)
+        return r;
+    r = port_capture_open(c->capture, &a->capture, why);
+    if (r == 0)
+        port_set_capture(a->wire, a->capture);
+    return r;
+}
+
+/* A locally administered address out of the adapter's name, so that runs repeat. */
+static void make_mac(struct longshore_adapter *a, const uint8_t mac[6])
+{
+    static const uint8_t none[6];
+    uint64_t h = 0xcbf29ce484222325u;
+
+    if (memcmp(mac, none, 6) != 0) {
+        memcpy(a->mac, mac, 6);
+        return;
+    }
+    for (const char *p = a->name; *p; p++)
+        h = (h ^ (uint8_t)*p) * 0x100000001b3u;
+    a->mac[0] = 0x02;
+    for (unsigned i = 1; i < 6; i++)
+        a->mac[i] = (uint8_t)(h >> (8 * i));
+}
+
+static int plug_nic(struct longshore_adapter *a, const struct longshore_adapter_config *c,
+                    struct why *why)
+{
+    struct nic_config config = {.mtu = c->mtu};
+    int r = 0;
+
+    memcpy(config.mac, a->mac, 6);
+    if (c->withhold)
+        r = nic_features_parse(c->withhold, &config.features_withheld, why);
+    if (r == 0)
+        r = nic_new(&config, a->wire, &a->nic, why);
+    if (r == 0)
+        r = nt_device_new(nic_pci(a->nic), &a->device, why);
+    return r;
+}
+
+/* "DIR/vionet.inf" and "vionet.sys" -> "DIR/vionet.sys" or, linked, "DIR/vionet.so". */
+static int image_path(const char *inf, const char *binary, enum longshore_build build, char *path,
+                      size_t size)
+{
+    const char *slash = strrchr(inf, '/'), *dot = strrchr(binary, '.');
+    int dir = slash ? (int)(slash - inf) + 1 : 0;
+    int stem = dot ? (int)(dot - binary) : (int)strlen(binary);
+    int n;
+
+    if (build == LONGSHORE_LINKED)
+        n = snprintf(path, size, "%s%.*s%.*s.so", dir ? "" : "./", dir, inf, stem, binary);
+    else
+        n = snprintf(path, size, "%.*s%s", dir, inf, binary);
+    return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
+static int load_driver(struct longshore_adapter *a, const struct longshore_adapter_config *c,
+                       struct inf_model *model, struct why *why)
+{
+    char path[4096];
+    int r = inf_load(c->inf, &a->inf, why);
+
+    if (r == 0)
+        r = inf_find_model(a->inf, NIC_HARDWARE_ID, model, why);
+    if (r < 0)
+        return r;
+    if (!model->service || !model->binary)
+        return why_set(why, -EINVAL, "%s: the model for %s installs no driver service", c->inf,
+                       NIC_HARDWARE_ID);
+    r = image_path(c->inf, model->binary, c->build, path, sizeof path);
+    if (r < 0)
+        return why_set(why, r, "%s: path too long", c->inf);
+    snprintf(a->name, sizeof a->name, "%s", c->name ? c->name : model->description);
+    return nt_driver_load(path, model->service, &a->driver, why);
+}
+
+static int make_key(struct longshore_adapter *a, const struct inf_model *model,
+                    struct reg_key **key, struct why *why)
+{
+    char path[160];
+
+    snprintf(path, sizeof path, CLASS_KEY "\\%04u", a->machine->adapter_count++);
+    *key = registry_open(a->machine->registry, path, true);
+    if (!*key || reg_set_sz(*key, "DriverDesc", a->name) < 0)
+        return why_set(why, -ENOMEM, "%s: no memory for its registry key", a->name);
+    return inf_apply(a->inf, model, *key, why);
+}
+
+static void want_frames(void *arg, bool wanted)
+{
+    struct longshore_adapter *a = arg;
+
+    if (a->tap_watch)
+        nt_watch_enable(a->tap_watch, wanted);
+}
+
+static int make_protocol(struct longshore_adapter *a, struct why *why)
+{
+    struct tcpip_config config = {.name = a->protocol, .tap = a->tap, .want_frames = want_frames,
+                                  .arg = a};
+
+    /* One TAP is one TCP/IP stack: each adapter has its own. */
+    snprintf(a->protocol, sizeof a->protocol, "TCPIP%u", a->machine->adapter_count);
+    return tcpip_new(&config, &a->tcpip, why);
+}
+
+/* ---- Adapter: start and stop -------------------------------------------------------------------- */
+
+static int run_ndis(struct longshore_adapter *a, struct reg_key *key, struct why *why)
+{
+    struct ndis_adapter_config config = {a->driver, a->device, key, a->name};
+    NDIS_STATUS status;
+    int r = ndis_adapter_new(&config, &a->ndis, why);
+
+    if (r < 0)
+        return r;
+    status = ndis_adapter_initialize(a->ndis);
+    if (status != NDIS_STATUS_SUCCESS)
+        return why_set(why, -EIO, "%s: MiniportInitializeEx failed with 0x%08x", a->name,
+                       (unsigned)status);
+    status = ndis_adapter_restart(a->ndis);
+    if (status != NDIS_STATUS_SUCCESS)
+        return why_set(why, -EIO, "%s: MiniportRestart failed with 0x%08x", a->name,
+                       (unsigned)status);
+    return ndis_adapter_connect(a->ndis, a->protocol, why);
+}
+
+static void tap_ready(void *arg)
+{
+    struct longshore_adapter *a = arg;
+
+    tcpip_poll(a->tcpip);
+}
+
+static void wire_ready(void *arg)
+{
+    struct longshore_adapter *a = arg;
+
+    nic_wire_ready(a->nic);
+}
+
+static int watch_ports(struct longshore_adapter *a, struct why *why)
+{
+    int r = nt_watch_add(a->loop, port_fd(a->wire), wire_ready, a, &a->wire_watch);
+
+    if (r == 0)
+        r = nt_watch_add(a->loop, port_fd(a->tap), tap_ready, a, &a->tap_watch);
+    return r < 0 ? why_set(why, r, "%s: cannot watch its ports", a->name) : 0;
+}
+
+static int adapter_start(struct longshore_adapter *a, const struct longshore_adapter_config *c,
+                         struct why *why)
+{
+    struct inf_model model;
+    struct reg_key *key;
+    int r = load_driver(a, c, &model, why);
+
+    if (r == 0) {
+        make_mac(a, c->mac);
+        r = make_key(a, &model, &key, why);
+    }
+    if (r == 0)
+        r = open_ports(a, c, why);
+    if (r == 0)
+        r = plug_nic(a, c, why);
+    if (r == 0)
+        r = make_protocol(a, why);
+    if (r == 0)
+        r = run_ndis(a, key, why);
+    if (r == 0)
+        r = watch_ports(a, why);
+    return r;
+}
+
+int longshore_adapter_new(struct longshore *ls, const struct longshore_adapter_config *config,
+                          struct longshore_adapter **out, struct longshore_error *error)
+{
+    struct longshore_adapter *a = calloc(1, sizeof *a);
+    struct why why = {0};
+    int r;
+
+    if (!a)
+        return fail(error, &why, -ENOMEM);
+    a->machine = ls;
+    a->loop = ls->adapter_count % nt_loop_count();
+    list_push(&ls->adapters, &a->link);
+    r = adapter_start(a, config, &why);
+    if (r < 0) {
+        longshore_adapter_free(a);
+        return fail(error, &why, r);
+    }
+    *out = a;
+    return 0;
+}
+
+uint64_t longshore_adapter_free(struct longshore_adapter *a)
+{
+    uint64_t left = 0;
+
+    if (!a)
+        return 0;
+    if (a->ndis) {
+        ndis_adapter_disconnect(a->ndis, a->protocol);
+        ndis_adapter_halt(a->ndis);
+        ndis_adapter_free(a->ndis);
+    }
+    nt_watch_remove(a->tap_watch);
+    nt_watch_remove(a->wire_watch);
+    tcpip_free(a->tcpip);
+    if (a->driver)
+        left = nt_driver_unload(a->driver);
+    nt_device_free(a->device);
+    nic_free(a->nic);
+    if (a->wire)
+        port_set_capture(a->wire, NULL);
+    port_capture_free(a->capture);
+    port_free(a->wire);
+    port_free(a->tap);
+    inf_free(a->inf);
+    list_unlink(&a->link);
+    free(a);
+    return left;
+}
+
+const char *longshore_adapter_name(const struct longshore_adapter *a)
+{
+    return a->name;
+}
+
+const uint8_t *longshore_adapter_mac(const struct longshore_adapter *a)
+{
+    return a->mac;
+}
+
+/* ---- Adapter: operations ------------------------------------------------------------------------ */
+
+static int status_errno(NDIS_STATUS status)
+{
+    return status == NDIS_STATUS_SUCCESS ? 0 : -EIO;
+}
+
+int longshore_adapter_pause(struct longshore_adapter *a)
+{
+    return status_errno(ndis_adapter_pause(a->ndis));
+}
+
+int longshore_adapter_restart(struct longshore_adapter *a)
+{
+    return status_errno(ndis_adapter_restart(a->ndis));
+}
+
+int longshore_adapter_reset(struct longshore_adapter *a)
+{
+    return status_errno(ndis_adapter_reset(a->ndis));
+}
+
+void longshore_adapter_link(struct longshore_adapter *a, bool up)
+{
+    nic_set_link(a->nic, up);
+}
+
+/* ---- Offloads by keyword ("State model", field map) ---------------------------------------------- */
+
+enum offload_row { ROW_IP4, ROW_TCP4, ROW_UDP4, ROW_TCP6, ROW_UDP6, ROW_LSO1, ROW_LSO2_4, ROW_LSO2_6 };
+
+static const struct {
+    const char *keyword;
+    size_t parameter; /* offset in NDIS_OFFLOAD_PARAMETERS */
+    bool checksum;    /* takes tx and rx as well */
+} offload_rows[LONGSHORE_OFFLOADS] = {
+    [ROW_IP4] = {"IPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, IPv4Checksum), true},
+    [ROW_TCP4] = {"TCPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv4Checksum),
+                  true},
+    [ROW_UDP4] = {"UDPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv4Checksum),
+                  true},
+    [ROW_TCP6] = {"TCPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv6Checksum),
+                  true},
+    [ROW_UDP6] = {"UDPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv6Checksum),
+                  true},
+    [ROW_LSO1] = {"LsoV1IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), false},
+    [ROW_LSO2_4] = {"LsoV2IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4), false},
+    [ROW_LSO2_6] = {"LsoV2IPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv6), false},
+};
+
+/* Parameter value of a word; 0 when the row does not take it. */
+static UCHAR parameter_value(bool checksum, const char *value)
+{
+    if (strcmp(value, "off") == 0)
+        return NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED;
+    if (strcmp(value, "on") == 0)
+        return checksum ? NDIS_OFFLOAD_PARAMETERS_TX_RX_ENABLED
+                        : NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED;
+    if (checksum && strcmp(value, "tx") == 0)
+        return NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED;
+    if (checksum && strcmp(value, "rx") == 0)
+        return NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED;
+    return 0;
+}
+
+static int no_such_keyword(const char *keyword, struct longshore_error *error)
+{
+    int n = snprintf(error->text, sizeof error->text, "%s: no such offload; there are", keyword);
+
+    for (unsigned i = 0; i < LONGSHORE_OFFLOADS && n > 0 && (size_t)n < sizeof error->text; i++)
+        n += snprintf(error->text + n, sizeof error->text - (size_t)n, "%s %s", i ? "," : "",
+                      offload_rows[i].keyword);
+    return -EINVAL;
+}
+
+int longshore_adapter_set(struct longshore_adapter *a, const char *keyword, const char *value,
+                          struct longshore_error *error)
+{
+    NDIS_OFFLOAD_PARAMETERS p = {
+        .Header = {NDIS_OBJECT_TYPE_DEFAULT, NDIS_OFFLOAD_PARAMETERS_REVISION_1,
+                   NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1},
+    };
+    ULONG bytes = NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1;
+    unsigned row = 0;
+    NDIS_STATUS status;
+    UCHAR v;
+
+    while (row < LONGSHORE_OFFLOADS && strcmp(offload_rows[row].keyword, keyword) != 0)
+        row++;
+    if (row == LONGSHORE_OFFLOADS)
+        return no_such_keyword(keyword, error);
+    v = parameter_value(offload_rows[row].checksum, value);
+    if (v == 0) {
+        snprintf(error->text, sizeof error->text, "%s: %s: possible values are on, off%s", keyword,
+                 value, offload_rows[row].checksum ? ", tx, rx" : "");
+        return -EINVAL;
+    }
+    ((UCHAR *)&p)[offload_rows[row].parameter] = v;
+    status = ndis_adapter_request(a->ndis, NdisRequestSetInformation, OID_TCP_OFFLOAD_PARAMETERS,
+                                  &p, &bytes);
+    if (status == NDIS_STATUS_SUCCESS)
+        return 0;
+    snprintf(error->text, sizeof error->text, "%s: the adapter answered 0x%08x to %s=%s", a->name,
+             (unsigned)status, keyword, value);
+    return -EIO;
+}
+
+static void describe_checksum(char *out, size_t size, bool tx, bool rx)
+{
+    snprintf(out, size, "%s", tx && rx ? "tx rx" : tx ? "tx" : rx ? "rx" : "-");
+}
+
+static void describe_large(char *out, size_t size, ULONG encapsulation, ULONG max, ULONG min)
+{
+    if (encapsulation)
+        snprintf(out, size, "on, %u bytes, %u segments up", (unsigned)max, (unsigned)min);
+    else
+        snprintf(out, size, "-");
+}
+
+static void describe(const NDIS_OFFLOAD *o, enum offload_row row, char *out, size_t size)
+{
+    const NDIS_TCP_IP_CHECKSUM_OFFLOAD *c = &o->Checksum;
+
+#define IS_ON(member) ((member) == NDIS_OFFLOAD_SUPPORTED)
+    switch (row) {
+    case ROW_IP4:
+        describe_checksum(out, size, IS_ON(c->IPv4Transmit.IpChecksum),
+                          IS_ON(c->IPv4Receive.IpChecksum));
+        break;
+    case ROW_TCP4:
+        describe_checksum(out, size, IS_ON(c->IPv4Transmit.TcpChecksum),
+                          IS_ON(c->IPv4Receive.TcpChecksum));
+        break;
+    case ROW_UDP4:
+        describe_checksum(out, size, IS_ON(c->IPv4Transmit.UdpChecksum),
+                          IS_ON(c->IPv4Receive.UdpChecksum));
+        break;
+    case ROW_TCP6:
+        describe_checksum(out, size, IS_ON(c->IPv6Transmit.TcpChecksum),
+                          IS_ON(c->IPv6Receive.TcpChecksum));
+        break;
+    case ROW_UDP6:
+        describe_checksum(out, size, IS_ON(c->IPv6Transmit.UdpChecksum),
+                          IS_ON(c->IPv6Receive.UdpChecksum));
+        break;
+    case ROW_LSO1:
+        describe_large(out, size, o->LsoV1.IPv4.Encapsulation, o->LsoV1.IPv4.MaxOffLoadSize,
+                       o->LsoV1.IPv4.MinSegmentCount);
+        break;
+    case ROW_LSO2_4:
+        describe_large(out, size, o->LsoV2.IPv4.Encapsulation, o->LsoV2.IPv4.MaxOffLoadSize,
+                       o->LsoV2.IPv4.MinSegmentCount);
+        break;
+    case ROW_LSO2_6:
+        describe_large(out, size, o->LsoV2.IPv6.Encapsulation, o->LsoV2.IPv6.MaxOffLoadSize,
+                       o->LsoV2.IPv6.MinSegmentCount);
+        break;
+    }
+#undef IS_ON
+}
+
+unsigned longshore_adapter_offloads(const struct longshore_adapter *a,
+                                    struct longshore_offload *rows)
+{
+    struct ndis_offload_state s;
+
+    ndis_adapter_offload(a->ndis, &s);
+    for (unsigned i = 0; i < LONGSHORE_OFFLOADS; i++) {
+        rows[i].keyword = offload_rows[i].keyword;
+        describe(&s.hardware, (enum offload_row)i, rows[i].hardware, sizeof rows[i].hardware);
+        describe(&s.current, (enum offload_row)i, rows[i].current, sizeof rows[i].current);
+    }
+    return LONGSHORE_OFFLOADS;
+}
+
+/* ---- Counters ----------------------------------------------------------------------------------- */
+
+void longshore_adapter_counters(const struct longshore_adapter *a, longshore_counter_fn fn,
+                                void *arg)
+{
+    struct ndis_adapter_info info;
+
+    for (int c = 0; c < PORT_COUNTERS; c++)
+        fn(arg, "tap", port_counter_name((enum port_counter)c),
+           port_counter(a->tap, (enum port_counter)c));
+    for (int c = 0; c < TCPIP_COUNTERS; c++)
+        fn(arg, "tcpip", tcpip_counter_name((enum tcpip_counter)c),
+           tcpip_counter(a->tcpip, (enum tcpip_counter)c));
+    ndis_adapter_info(a->ndis, &info);
+    fn(arg, "ndis", "tx_nbls", info.tx_nbls);
+    fn(arg, "ndis", "tx_completed", info.tx_completed);
+    fn(arg, "ndis", "rx_nbls", info.rx_nbls);
+    fn(arg, "ndis", "rx_returned", info.rx_returned);
+    for (int c = 0; c < NIC_COUNTERS; c++)
+        fn(arg, "nic", nic_counter_name((enum nic_counter)c),
+           nic_counter(a->nic, (enum nic_counter)c));
+    for (int c = 0; c < PORT_COUNTERS; c++)
+        fn(arg, "wire", port_counter_name((enum port_counter)c),
+           port_counter(a->wire, (enum port_counter)c));
+}
+
+struct counter_query {
+    const char *room, *name;
+    uint64_t value;
+};
+
+static void counter_match(void *arg, const char *room, const char *name, uint64_t value)
+{
+    struct counter_query *q = arg;
+
+    if (strcmp(room, q->room) == 0 && strcmp(name, q->name) == 0)
+        q->value = value;
+}
+
+uint64_t longshore_adapter_counter(const struct longshore_adapter *a, const char *room,
+                                   const char *name)
+{
+    struct counter_query q = {room, name, 0};
+
+    longshore_adapter_counters(a, counter_match, &q);
+    return q.value;
+}
+
+const char *longshore_nic_features(void)
+{
+    static char names[512];
+    size_t n = 0;
+
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const char *name = nic_features_all() & (1ull << bit) ? nic_feature_name(bit) : NULL;
+
+        if (name && n < sizeof names)
+            n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", n ? "," : "", name);
+    }
+    return names;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bindings from the inside: binding.c makes and unmakes them, netpnp.c pauses and restarts them, protocol.c knows the protocols.
+ *
+ *   (connection) -ProtocolBindAdapterEx, NdisOpenAdapterEx-> Opening -> Paused -NetEventRestart-> Restarting -> Running
+ *   Running -NetEventPause-> Pausing -> Paused -ProtocolUnbindAdapterEx, NdisCloseAdapterEx-> Closing -> Unbound, the handle is dead
+ *
+ * A connection is the administrator's wish that a protocol be bound to an adapter; it outlives its bindings, and each bind makes a new one, so
+ * that a handle kept too long is recognised. State changes are made under the adapter's operation lock, or by the protocol's completion of an event.
+ */
+#pragma once
+
+#include "ndis/verify.h"
+
+struct ndis_binding_waits {
+    struct ndis_wait bind, unbind, event, close;
+    bool opened;              /* NdisOpenAdapterEx has been called for it */
+    _Atomic(bool) closing;    /* and NdisCloseAdapterEx */
+    _Atomic(int) expecting;   /* bits below: which completions may come */
+    NET_PNP_EVENT_NOTIFICATION notification;
+    NDIS_PROTOCOL_RESTART_PARAMETERS restart;
+
+    /* what ProtocolBindAdapterEx is told */
+    NDIS_BIND_PARAMETERS parameters;
+    NDIS_OFFLOAD offload;
+    NDIS_TCP_CONNECTION_OFFLOAD connection_offload;
+    NDIS_STRING adapter_name, section_name;
+    WCHAR adapter_text[96], section_text[256];
+};
+
+enum { NDIS_EXPECT_BIND = 1, NDIS_EXPECT_UNBIND = 2, NDIS_EXPECT_EVENT = 4 };
+
+/* The verifier's limits, in seconds (GEN-31), and how long a protocol may take over bind and unbind. */
+enum { NDIS_PAUSE_SECONDS = 10, NDIS_SEND_SECONDS = 30, NDIS_BIND_SECONDS = 30 };
+
+void ndis_wait_rearm(struct ndis_wait *w);
+/* An asynchronous completion that is due exactly once: clears its bit, or says that it is not due. */
+bool ndis_binding_expected(struct ndis_binding *b, int bit);
+
+/* netpnp.c; a->operation held. restart leaves the binding Running or, when the protocol fails it, Paused. */
+void ndis_binding_restart(struct ndis_binding *b);
+void ndis_binding_pause(struct ndis_binding *b);
+/* Waits until nothing sent, lent or asked on the binding is out; on timeout reports whose fault it is and takes back what it can. */
+void ndis_binding_settle(struct ndis_binding *b, double seconds);
+
+/* protocol.c. By service name, without case; NULL. */
+struct ndis_protocol *ndis_protocol_find(const char *name);
+void ndis_protocol_link(struct ndis_binding *b);
+void ndis_protocol_unlink(struct ndis_binding *b);
+
+/* tx.c, rx.c: after a time limit: completes the sends that the miniport forgot, returns what the protocol forgot. How many. */
+uint32_t ndis_tx_recover(struct ndis_binding *b);
+uint32_t ndis_rx_recover(struct ndis_binding *b);
+
+/* binding.c: disconnects every adapter from the protocol (deregistration). */
+void ndis_bindings_of_protocol_end(struct ndis_protocol *p);
+bool ndis_binding_is_unbinding(const struct ndis_binding *b); /* judges the pointer by value */
+/* For tests of drivers: opens and closes return NDIS_STATUS_PENDING and complete later. */
+extern bool ndis_binding_pend_;
