@@ -231,9 +231,7 @@ void vionet_device_stop(struct vionet_adapter *a, NDIS_STATUS status)
     if (!a->removed)
         vionet_pci_reset(a);
     vionet_tx_abort(a, status);
-    NdisAcquireSpinLock(&a->rx.lock);
-    vionet_virtq_clear(&a->rx.queue);
-    NdisReleaseSpinLock(&a->rx.lock);
+    vionet_rx_stop(a);
     if (a->ctrl_memory)
         vionet_virtq_clear(&a->ctrl);
 }

@@ -283,7 +283,7 @@ static NDIS_STATUS set_power(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
         if (status == NDIS_STATUS_SUCCESS)
             status = vionet_ctrl_filter(a);
     } else if (state != NdisDeviceStateD0 && a->power == NdisDeviceStateD0) {
-        vionet_device_stop(a, NDIS_STATUS_LOW_POWER_STATE);
+        vionet_device_stop(a, NDIS_STATUS_FAILURE);
     }
     if (status == NDIS_STATUS_SUCCESS)
         a->power = (NDIS_DEVICE_POWER_STATE)state;

@@ -2,8 +2,8 @@
 /*
  * vionet: an NDIS 6.0 miniport for virtio network cards (virtio 1.2, modern PCI), with task offload.
  *
- * Reading order: driver.c (entry), adapter.c (life of an adapter), pci.c and virtq.c (the device), tx.c and rx.c (the data path), offload.c (what is
- * offered, switched on, asked and reported), oid.c (requests), ctrl.c (commands to the device).
+ * Reading order: driver.c (entry), adapter.c (life of an adapter), pci.c and virtq.c (the device), tx.c and rx.c (the data path), translate.c and headers.c (what
+ * a send asks and a frame is reported as), offload.c (what is offered and switched on), oid.c (requests), ctrl.c (commands to the device).
  *
  * Life. MiniportInitializeEx builds an adapter into zeroed memory and MiniportHaltEx takes it apart; a failed initialize calls the same
  * teardown, which accepts a half-built one. The device runs (DRIVER_OK) from initialize to halt; Paused means that the gates below are closed.
@@ -45,6 +45,9 @@ enum {
     VIONET_VLAN_TAG = 4,
     VIONET_MIN_FRAME = 60,
     VIONET_MAX_MTU = 9000,
+    VIONET_MAX_OFFLOAD = 65415, /* user data of one large send: 65535 less the longest IPv4 and TCP headers */
+    VIONET_TX_BOUNCES = 2,
+    VIONET_BOUNCE_BYTES = 0x10200, /* the longest large send, headers included */
     VIONET_HANG_CHECKS = 3,   /* rounds of check-for-hang without progress that mean a hang */
     VIONET_LINK_SPEED_GBIT = 10,
 };
@@ -92,39 +95,65 @@ struct vionet_virtq {
 
 /* ---- Transmit (tx.c) --------------------------------------------------------------------------------------------- */
 
+/* Where a request stands between being taken and being posted. */
+enum vionet_tx_phase {
+    VIONET_TX_MAPPING,  /* in the call that maps it */
+    VIONET_TX_DEFERRED, /* that call is over, its callback is yet to come */
+    VIONET_TX_COPY,     /* too many elements: waits for a bounce buffer */
+    VIONET_TX_READY,
+    VIONET_TX_FAILED,
+};
+
+struct vionet_tx_bounce {
+    struct vionet_tx_bounce *next;
+    PUCHAR va;
+    ULONG64 address;
+};
+
 struct vionet_tx_request { /* one NET_BUFFER on its way */
     struct vionet_tx_request *next;
+    struct vionet_adapter *adapter;
     NET_BUFFER_LIST *nbl;
     NET_BUFFER *nb;
     SCATTER_GATHER_LIST *sg;
-    PVOID sg_memory;                /* what NDIS builds sg in */
-    PUCHAR head;                    /* virtio_net_hdr, then the private copy of the frame's first bytes */
+    PVOID sg_memory;            /* what NDIS builds sg in */
+    PUCHAR head;                /* virtio_net_hdr, then the private copy of the frame's first bytes */
     ULONG64 head_address;
-    struct virtio_desc *table;      /* indirect descriptors */
+    struct virtio_desc *table;  /* the chain; the device reads it when descriptors are indirect */
     ULONG64 table_address;
-    ULONG head_bytes, skip;         /* bytes used of head; bytes of the frame that head replaces */
-    ULONG pad;                      /* zero bytes to the minimum frame */
-    BOOLEAN posted;
+    struct vionet_tx_bounce *bounce;
+    ULONG head_bytes, skip;     /* bytes used of head; bytes of the frame that head replaces */
+    ULONG table_count;
+    ULONG frames, wire_bytes;   /* what leaves the card for this one */
+    ULONG cast;                 /* index into the statistics */
+    NDIS_STATUS status;
+    volatile LONG phase;        /* enum vionet_tx_phase */
 };
 
 struct vionet_tx {
     NDIS_SPIN_LOCK lock;
     struct vionet_virtq queue;
     struct vionet_tx_request *requests, *free;
-    PUCHAR shared; /* heads and tables of all requests, then zeros to pad with */
+    struct vionet_tx_request *line, **line_tail; /* taken, not yet posted; in order */
+    PUCHAR shared; /* heads of all requests, then their tables */
     NDIS_PHYSICAL_ADDRESS shared_address;
-    ULONG shared_bytes, request_count;
-    ULONG64 pad_address;
+    ULONG shared_bytes, request_count, free_count, element_limit;
+    PUCHAR bounce_memory;
+    NDIS_PHYSICAL_ADDRESS bounce_address;
+    struct vionet_tx_bounce bounces[VIONET_TX_BOUNCES], *bounce_free;
     PUCHAR sg_memory;
     NET_BUFFER_LIST *waiting, **waiting_tail;
-    NET_BUFFER *waiting_nb; /* next NET_BUFFER of the first waiting NBL */
-    LONG outstanding;       /* NBLs that are ours */
-    BOOLEAN open, draining;
+    NET_BUFFER *waiting_nb;    /* next NET_BUFFER of the first waiting NBL */
+    volatile LONG outstanding; /* NBLs that are ours */
+    BOOLEAN open;
+    BOOLEAN draining;          /* one thread takes, posts and kicks at a time */
     NDIS_STATUS gate_status;
     ULONG used_seen, stuck_checks; /* check for hang */
 };
 
 /* ---- Receive (rx.c) ---------------------------------------------------------------------------------------------- */
+
+enum vionet_rx_place { VIONET_RX_HOME, VIONET_RX_POSTED, VIONET_RX_OUT /* held or lent */ };
 
 struct vionet_rx_buffer {
     PUCHAR va;
@@ -133,6 +162,8 @@ struct vionet_rx_buffer {
     NET_BUFFER_LIST *nbl;
     struct vionet_rx_buffer *next; /* further buffers of the same frame */
     MDL *whole;                    /* of all bytes: for buffers after the first */
+    ULONG used;                    /* bytes of the frame in it */
+    enum vionet_rx_place place;
 };
 
 struct vionet_rx {
@@ -145,6 +176,8 @@ struct vionet_rx {
     NDIS_HANDLE nbl_pool;
     LONG lent; /* NBLs indicated and not yet returned */
     BOOLEAN open;
+    BOOLEAN live;    /* the ring is with a running device */
+    BOOLEAN reaping; /* one thread indicates at a time: order */
 };
 
 /* ---- Offload (offload.c) ----------------------------------------------------------------------------------------- */
@@ -286,18 +319,21 @@ BOOLEAN vionet_virtq_used_waiting(const struct vionet_virtq *q);
 MINIPORT_SEND_NET_BUFFER_LISTS VionetSendNetBufferLists;
 MINIPORT_CANCEL_SEND VionetCancelSend;
 MINIPORT_PROCESS_SG_LIST VionetProcessSGList;
-NDIS_STATUS vionet_tx_init(struct vionet_adapter *a);
-void vionet_tx_fini(struct vionet_adapter *a);
 void vionet_tx_reap(struct vionet_adapter *a);  /* DISPATCH_LEVEL: completes what the device has sent, sends what waits */
 void vionet_tx_open(struct vionet_adapter *a);
 void vionet_tx_close(struct vionet_adapter *a, NDIS_STATUS status); /* later sends get status; waiting ones too */
 void vionet_tx_abort(struct vionet_adapter *a, NDIS_STATUS status); /* device is reset: everything comes back */
 
+/* tx_memory.c */
+NDIS_STATUS vionet_tx_init(struct vionet_adapter *a);
+void vionet_tx_fini(struct vionet_adapter *a); /* accepts a half-built one */
+
 /* rx.c */
 MINIPORT_RETURN_NET_BUFFER_LISTS VionetReturnNetBufferLists;
 NDIS_STATUS vionet_rx_init(struct vionet_adapter *a);
 void vionet_rx_fini(struct vionet_adapter *a);
-void vionet_rx_fill(struct vionet_adapter *a);   /* all buffers to a fresh ring */
+void vionet_rx_fill(struct vionet_adapter *a);   /* all buffers at home to a fresh ring */
+void vionet_rx_stop(struct vionet_adapter *a);   /* device is reset: posted buffers are at home, lent ones stay out */
 BOOLEAN vionet_rx_reap(struct vionet_adapter *a); /* DISPATCH_LEVEL; TRUE: more is waiting */
 void vionet_rx_open(struct vionet_adapter *a, BOOLEAN open);
 
@@ -307,6 +343,22 @@ void vionet_offload_describe(const struct vionet_adapter *a, BOOLEAN hardware, N
 NDIS_STATUS vionet_offload_parameters(struct vionet_adapter *a, NDIS_OID_REQUEST *r);
 NDIS_STATUS vionet_offload_encapsulation(struct vionet_adapter *a, NDIS_OID_REQUEST *r);
 void vionet_offload_update(struct vionet_adapter *a);
+
+/* headers.c */
+struct vionet_headers {   /* where a frame's headers lie */
+    ULONG ip, transport;  /* offsets; transport 0: no known one in sight */
+    ULONG end;            /* where the datagram ends by its own length field */
+    UCHAR version;        /* 4 or 6; 0: no IP, or its header is cut short */
+    UCHAR protocol;
+    BOOLEAN fragment, tagged;
+};
+void vionet_headers_parse(const UCHAR *p, ULONG bytes, struct vionet_headers *h);
+/* Copies bytes of the frame from offset on; FALSE when its MDLs hold less or cannot be mapped. */
+BOOLEAN vionet_frame_copy(const NET_BUFFER *nb, ULONG offset, PUCHAR to, ULONG bytes);
+ULONG vionet_sum(const UCHAR *p, ULONG bytes, ULONG sum); /* one's complement; bytes even but for the last part */
+USHORT vionet_fold(ULONG sum);
+
+/* translate.c */
 /* Translates the out-of-band info of a send into the virtio header and the private copy of the frame's headers. Other than success: the frame must not be
  * sent, and that is the NBL's status. */
 NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_request *t);
@@ -314,6 +366,8 @@ void vionet_offload_completed(NET_BUFFER_LIST *nbl, ULONG payload_sent);
 /* The slot value for a received frame whose headers lie at head. */
 PVOID vionet_offload_received(const struct vionet_adapter *a, const struct virtio_net_hdr *h,
                               const UCHAR *head, ULONG head_bytes, ULONG frame_bytes);
+/* Statistics index of a destination address. */
+ULONG vionet_cast(const UCHAR *destination);
 
 /* oid.c */
 MINIPORT_OID_REQUEST VionetOidRequest;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Adapters come and go; their names, states and handles. What moves them from state to state is in state.c. */
+/* Adapters come and go; their names, states and handles. What moves them from state to state is in
+ * state.c. */
 #include "ndis/private.h"
 
 static const char *const state_names[] = {
-    [NDIS_ADAPTER_HALTED] = "halted",         [NDIS_ADAPTER_INITIALIZING] = "initializing",
-    [NDIS_ADAPTER_PAUSED] = "paused",         [NDIS_ADAPTER_RESTARTING] = "restarting",
-    [NDIS_ADAPTER_RUNNING] = "running",       [NDIS_ADAPTER_PAUSING] = "pausing",
+    [NDIS_ADAPTER_HALTED] = "halted",      [NDIS_ADAPTER_INITIALIZING] = "initializing",
+    [NDIS_ADAPTER_PAUSED] = "paused",      [NDIS_ADAPTER_RESTARTING] = "restarting",
+    [NDIS_ADAPTER_RUNNING] = "running",    [NDIS_ADAPTER_PAUSING] = "pausing",
     [NDIS_ADAPTER_SHUTDOWN] = "shut down",
 };
 
@@ -50,12 +51,13 @@ static void make_ndis_name(struct ndis_adapter *a)
 
     for (const char *c = a->name; *c; c++)
         h = (h ^ (uint8_t)*c) * 0x100000001b3ull;
-    snprintf(a->ndis_name, sizeof(a->ndis_name), "\\DEVICE\\{%08X-%04X-4%03X-8%03X-%012llX}", (unsigned)(h >> 32),
-             (unsigned)(h >> 16) & 0xffffu, (unsigned)h & 0xfffu, (unsigned)(h >> 52),
-             (unsigned long long)(h * 0x9e3779b97f4a7c15ull >> 16));
+    snprintf(a->ndis_name, sizeof(a->ndis_name), "\\DEVICE\\{%08X-%04X-4%03X-8%03X-%012llX}",
+             (unsigned)(h >> 32), (unsigned)(h >> 16) & 0xffffu, (unsigned)h & 0xfffu,
+             (unsigned)(h >> 52), (unsigned long long)(h * 0x9e3779b97f4a7c15ull >> 16));
 }
 
-int ndis_adapter_new(const struct ndis_adapter_config *config, struct ndis_adapter **out, struct why *why)
+int ndis_adapter_new(const struct ndis_adapter_config *config, struct ndis_adapter **out,
+                     struct why *why)
 {
     struct ndis_driver *d = ndis_driver_of(config->driver, config->device == NULL);
     struct ndis_adapter *a;
@@ -99,7 +101,8 @@ static void remove_device(struct ndis_adapter *a)
 {
     struct ndis_call call;
 
-    if (!a->driver->pnp.MiniportRemoveDeviceHandler || !a->add_device_context || a->driver->deregistered)
+    if (!a->driver->pnp.MiniportRemoveDeviceHandler || !a->add_device_context ||
+        a->driver->deregistered)
         return;
     call = ndis_call_begin(a->driver->owner);
     a->driver->pnp.MiniportRemoveDeviceHandler(a->add_device_context);

@@ -228,7 +228,7 @@ void ndis_tx_fail_chain(struct ndis_binding *b, NET_BUFFER_LIST *first, NDIS_STA
 /* Shows the frames of a chain about to be sent to the bindings that want to hear them (GEN-43). */
 void ndis_rx_loopback(struct ndis_binding *from, NET_BUFFER_LIST *first, ULONG send_flags);
 
-/* binding.c: called by adapter.c with adapter->operation held, no lock */
+/* connection.c, netpnp.c: called by adapter.c with adapter->operation held, no lock */
 void ndis_bindings_start(struct ndis_adapter *a);   /* adapter Running: bind connected protocols, restart paused bindings */
 void ndis_bindings_pause(struct ndis_adapter *a);   /* before MiniportPause: NetEventPause each binding, wait for its sends */
 void ndis_bindings_unbind(struct ndis_adapter *a);  /* before halt */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests that do not come from a binding's NdisOidRequest: the administrator's, NDIS's own, and clones. */
+/* Requests that do not come from a binding's NdisOidRequest: the administrator's, NDIS's own, and
+ * clones. */
 #include "ndis/private.h"
 
 #include "nt/export.h"
@@ -30,7 +31,8 @@ static void own_done(void *arg, NDIS_OID_REQUEST *request, NDIS_STATUS status)
     own_release(own);
 }
 
-static struct own_request *own_new(NDIS_REQUEST_TYPE type, NDIS_OID oid, const void *buffer, ULONG bytes)
+static struct own_request *own_new(NDIS_REQUEST_TYPE type, NDIS_OID oid, const void *buffer,
+                                   ULONG bytes)
 {
     struct own_request *own = calloc(1, sizeof(*own) + bytes);
 
@@ -69,7 +71,8 @@ static NDIS_STATUS own_wait(struct ndis_adapter *a, struct own_request *own)
     return ndis_wait_for(&own->wait, 1, &status) ? status : NDIS_STATUS_REQUEST_ABORTED;
 }
 
-NDIS_STATUS ndis_oid_internal(struct ndis_adapter *a, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buffer, ULONG bytes)
+NDIS_STATUS ndis_oid_internal(struct ndis_adapter *a, NDIS_REQUEST_TYPE type, NDIS_OID oid,
+                              void *buffer, ULONG bytes)
 {
     struct own_request *own = own_new(type, oid, buffer, bytes);
     NDIS_STATUS status;
@@ -87,14 +90,16 @@ static ULONG result_bytes(const NDIS_OID_REQUEST *r, NDIS_STATUS status)
     bool too_small = status == NDIS_STATUS_BUFFER_TOO_SHORT || status == NDIS_STATUS_INVALID_LENGTH;
 
     if (r->RequestType == NdisRequestMethod)
-        return too_small ? r->DATA.METHOD_INFORMATION.BytesNeeded : r->DATA.METHOD_INFORMATION.BytesWritten;
+        return too_small ? r->DATA.METHOD_INFORMATION.BytesNeeded
+                         : r->DATA.METHOD_INFORMATION.BytesWritten;
     if (r->RequestType == NdisRequestSetInformation)
         return too_small ? r->DATA.SET_INFORMATION.BytesNeeded : r->DATA.SET_INFORMATION.BytesRead;
-    return too_small ? r->DATA.QUERY_INFORMATION.BytesNeeded : r->DATA.QUERY_INFORMATION.BytesWritten;
+    return too_small ? r->DATA.QUERY_INFORMATION.BytesNeeded
+                     : r->DATA.QUERY_INFORMATION.BytesWritten;
 }
 
-NDIS_STATUS ndis_adapter_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE method, NDIS_OID oid, void *buffer,
-                                 ULONG *bytes)
+NDIS_STATUS ndis_adapter_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE method, NDIS_OID oid,
+                                 void *buffer, ULONG *bytes)
 {
     ULONG room = *bytes;
     struct own_request *own = own_new(method, oid, buffer, room);
@@ -113,8 +118,10 @@ NDIS_STATUS ndis_adapter_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE metho
     return status;
 }
 
-/* A clone refers to the original's buffer; the driver sends it on and copies results back (MUX-13). */
-NDIS_STATUS NTAPI NdisAllocateCloneOidRequest(NDIS_HANDLE SourceHandle, PNDIS_OID_REQUEST OidRequest, UINT PoolTag,
+/* A clone refers to the original's buffer; the driver sends it on and copies results back (MUX-13).
+ */
+NDIS_STATUS NTAPI NdisAllocateCloneOidRequest(NDIS_HANDLE SourceHandle,
+                                              PNDIS_OID_REQUEST OidRequest, UINT PoolTag,
                                               PNDIS_OID_REQUEST *ClonedOidRequest)
 {
     NDIS_OID_REQUEST *clone;
@@ -122,7 +129,8 @@ NDIS_STATUS NTAPI NdisAllocateCloneOidRequest(NDIS_HANDLE SourceHandle, PNDIS_OI
     if (!ClonedOidRequest)
         return NDIS_STATUS_FAILURE;
     *ClonedOidRequest = NULL;
-    if (!NT_DISPATCH_MAX() || !OidRequest || !SourceHandle || !ndis_handle_is_any(SourceHandle, __func__))
+    if (!NT_DISPATCH_MAX() || !OidRequest || !SourceHandle ||
+        !ndis_handle_is_any(SourceHandle, __func__))
         return NDIS_STATUS_INVALID_PARAMETER;
     clone = nt_may_allocate() ? calloc(1, sizeof(*clone)) : NULL;
     if (!clone)

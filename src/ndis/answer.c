@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests that NDIS answers in the miniport's place, from the attributes it registered and the indications it made ("NDIS OIDs" pages: those
- * that a miniport of NDIS 6 need not handle; CFG-1..6, ENC-20, CON-4, CON-9).
+ * Requests that NDIS answers in the miniport's place, from the attributes it registered and the
+ * indications it made ("NDIS OIDs" pages: those that a miniport of NDIS 6 need not handle;
+ * CFG-1..6, ENC-20, CON-4, CON-9).
  */
 #include "ndis/private.h"
 
 static NDIS_STATUS copy_out(NDIS_OID_REQUEST *r, const void *data, ULONG bytes)
 {
-    if (r->DATA.QUERY_INFORMATION.InformationBufferLength < bytes || (bytes && !r->DATA.QUERY_INFORMATION.InformationBuffer)) {
+    if (r->DATA.QUERY_INFORMATION.InformationBufferLength < bytes ||
+        (bytes && !r->DATA.QUERY_INFORMATION.InformationBuffer)) {
         r->DATA.QUERY_INFORMATION.BytesWritten = 0;
         r->DATA.QUERY_INFORMATION.BytesNeeded = bytes;
         return NDIS_STATUS_BUFFER_TOO_SHORT;
@@ -88,14 +90,16 @@ static NDIS_STATUS link_view(struct ndis_adapter *a, NDIS_OID_REQUEST *r, NDIS_O
     case OID_GEN_LINK_STATE:
         return copy_out(r, &l, NDIS_SIZEOF_LINK_STATE_REVISION_1);
     case OID_GEN_MEDIA_CONNECT_STATUS:
-        return number(r, l.MediaConnectState == MediaConnectStateConnected ? NdisMediaStateConnected
-                                                                           : NdisMediaStateDisconnected);
+        return number(r, l.MediaConnectState == MediaConnectStateConnected
+                             ? NdisMediaStateConnected
+                             : NdisMediaStateDisconnected);
     default: /* OID_GEN_LINK_SPEED: units of 100 bit/s */
         return number(r, (ULONG)MIN_OF(l.XmitLinkSpeed / 100, (ULONG64)0xffffffff));
     }
 }
 
-static NDIS_STATUS multicast_view(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r)
+static NDIS_STATUS multicast_view(struct ndis_adapter *a, struct ndis_binding *from,
+                                  NDIS_OID_REQUEST *r)
 {
     UCHAR list[32][6];
     ULONG count;
@@ -109,12 +113,14 @@ static NDIS_STATUS multicast_view(struct ndis_adapter *a, struct ndis_binding *f
     return copy_out(r, list, count * 6);
 }
 
-static NDIS_STATUS filter_view(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r)
+static NDIS_STATUS filter_view(struct ndis_adapter *a, struct ndis_binding *from,
+                               NDIS_OID_REQUEST *r)
 {
     return number(r, from ? atomic_load(&from->packet_filter) : atomic_load(&a->packet_filter));
 }
 
-static NDIS_STATUS lookahead_view(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r)
+static NDIS_STATUS lookahead_view(struct ndis_adapter *a, struct ndis_binding *from,
+                                  NDIS_OID_REQUEST *r)
 {
     ULONG own = from ? from->lookahead : a->lookahead_set;
 
@@ -130,19 +136,22 @@ static NDIS_STATUS rss_view(struct ndis_adapter *a, NDIS_OID_REQUEST *r)
 
 static NDIS_STATUS version_view(struct ndis_adapter *a, NDIS_OID_REQUEST *r)
 {
-    USHORT version = (USHORT)(a->driver->chars.MajorNdisVersion << 8 | a->driver->chars.MinorNdisVersion);
+    USHORT version =
+        (USHORT)(a->driver->chars.MajorNdisVersion << 8 | a->driver->chars.MinorNdisVersion);
 
     return copy_out(r, &version, sizeof(version));
 }
 
-static bool answer_query(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r, NDIS_STATUS *status)
+static bool answer_query(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r,
+                         NDIS_STATUS *status)
 {
     const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES *g = &a->general;
     NDIS_OID oid = r->DATA.QUERY_INFORMATION.Oid;
 
     switch (oid) {
     case OID_GEN_SUPPORTED_LIST:
-        *status = copy_out(r, a->supported_oids, (ULONG)(a->supported_oid_count * sizeof(NDIS_OID)));
+        *status =
+            copy_out(r, a->supported_oids, (ULONG)(a->supported_oid_count * sizeof(NDIS_OID)));
         return true;
     case OID_GEN_MEDIA_SUPPORTED:
     case OID_GEN_MEDIA_IN_USE:
@@ -242,7 +251,8 @@ static bool answer_set(NDIS_OID_REQUEST *r, NDIS_STATUS *status)
     }
 }
 
-bool ndis_answer(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r, NDIS_STATUS *status)
+bool ndis_answer(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r,
+                 NDIS_STATUS *status)
 {
     switch (r->RequestType) {
     case NdisRequestQueryInformation:

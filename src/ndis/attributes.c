@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NdisMSetMiniportAttributes: the blocks by which a miniport describes an adapter while it initializes. Order: registration, general, then any other
- * (INIT-3). NDIS keeps copies of all it needs (INIT-11).
+ * NdisMSetMiniportAttributes: the blocks by which a miniport describes an adapter while it
+ * initializes. Order: registration, general, then any other (INIT-3). NDIS keeps copies of all it
+ * needs (INIT-11).
  */
 #include "ndis/private.h"
 
@@ -29,25 +30,30 @@ void ndis_attributes_reset(struct ndis_adapter *a)
 }
 
 /* Revision known and the structure as long as that revision is (INIT-2, INIT-6). */
-static NDIS_STATUS check_header(struct ndis_adapter *a, const NDIS_OBJECT_HEADER *h, UCHAR newest, USHORT least)
+static NDIS_STATUS check_header(struct ndis_adapter *a, const NDIS_OBJECT_HEADER *h, UCHAR newest,
+                                USHORT least)
 {
     if (h->Revision == 0 || h->Revision > newest) {
-        ndis_adapter_finding(a, "INIT-6", "attributes of type 0x%02x in revision %u; known are 1 to %u", h->Type,
+        ndis_adapter_finding(a, "INIT-6",
+                             "attributes of type 0x%02x in revision %u; known are 1 to %u", h->Type,
                              h->Revision, newest);
         return NDIS_STATUS_BAD_VERSION;
     }
     if (h->Size < least) {
-        ndis_adapter_finding(a, "INIT-2", "attributes of type 0x%02x with Size %u; at least %u is needed", h->Type,
-                             h->Size, least);
+        ndis_adapter_finding(a, "INIT-2",
+                             "attributes of type 0x%02x with Size %u; at least %u is needed",
+                             h->Type, h->Size, least);
         return NDIS_STATUS_FAILURE;
     }
     return NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS set_registration(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES *r)
+static NDIS_STATUS set_registration(struct ndis_adapter *a,
+                                    const NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES *r)
 {
-    NDIS_STATUS status = check_header(a, &r->Header, NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2,
-                                      NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_1);
+    NDIS_STATUS status =
+        check_header(a, &r->Header, NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_2,
+                     NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_1);
 
     if (status != NDIS_STATUS_SUCCESS)
         return status;
@@ -63,7 +69,8 @@ static NDIS_STATUS set_registration(struct ndis_adapter *a, const NDIS_MINIPORT_
     return NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS copy_oids(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES *g)
+static NDIS_STATUS copy_oids(struct ndis_adapter *a,
+                             const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES *g)
 {
     free(a->supported_oids);
     a->supported_oids = NULL;
@@ -78,7 +85,8 @@ static NDIS_STATUS copy_oids(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER
     return NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS copy_rss(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES *g)
+static NDIS_STATUS copy_rss(struct ndis_adapter *a,
+                            const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES *g)
 {
     const NDIS_RECEIVE_SCALE_CAPABILITIES *from = g->RecvScaleCapabilities;
 
@@ -104,10 +112,12 @@ static void initial_link(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_GEN
     a->link.RcvLinkSpeed = g->RcvLinkSpeed;
 }
 
-static NDIS_STATUS set_general(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES *g)
+static NDIS_STATUS set_general(struct ndis_adapter *a,
+                               const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES *g)
 {
-    NDIS_STATUS status = check_header(a, &g->Header, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2,
-                                      NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1);
+    NDIS_STATUS status =
+        check_header(a, &g->Header, NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_2,
+                     NDIS_SIZEOF_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES_REVISION_1);
     NDIS_RECEIVE_SCALE_CAPABILITIES *rss;
 
     if (status == NDIS_STATUS_SUCCESS)
@@ -135,15 +145,18 @@ static NDIS_STATUS set_general(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPT
     return status;
 }
 
-static NDIS_STATUS set_offload(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o)
+static NDIS_STATUS set_offload(struct ndis_adapter *a,
+                               const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o)
 {
-    NDIS_STATUS status = check_header(a, &o->Header, NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1,
-                                      NDIS_SIZEOF_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1);
+    NDIS_STATUS status =
+        check_header(a, &o->Header, NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1,
+                     NDIS_SIZEOF_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES_REVISION_1);
 
     return status == NDIS_STATUS_SUCCESS ? ndis_offload_attributes(a, o) : status;
 }
 
-static NDIS_STATUS set_add_device(struct ndis_adapter *a, const NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES *d)
+static NDIS_STATUS set_add_device(struct ndis_adapter *a,
+                                  const NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES *d)
 {
     NDIS_STATUS status =
         check_header(a, &d->Header, NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES_REVISION_1,
@@ -163,15 +176,17 @@ static NDIS_STATUS set_add_device(struct ndis_adapter *a, const NDIS_MINIPORT_AD
 static bool in_order(struct ndis_adapter *a, UCHAR type)
 {
     if (ndis_adapter_state(a) != NDIS_ADAPTER_INITIALIZING) {
-        ndis_adapter_finding(a, "INIT-1", "attributes of type 0x%02x set when %s, not while initializing", type,
+        ndis_adapter_finding(a, "INIT-1",
+                             "attributes of type 0x%02x set when %s, not while initializing", type,
                              ndis_adapter_state_name(ndis_adapter_state(a)));
         return false;
     }
     if (type == NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES)
         return true;
-    if (!a->registration_set || (!a->general_set && type != NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES)) {
-        ndis_adapter_finding(a, "INIT-3", "attributes of type 0x%02x before the %s attributes", type,
-                             a->registration_set ? "general" : "registration");
+    if (!a->registration_set ||
+        (!a->general_set && type != NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES)) {
+        ndis_adapter_finding(a, "INIT-3", "attributes of type 0x%02x before the %s attributes",
+                             type, a->registration_set ? "general" : "registration");
         return false;
     }
     return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NdisOpenConfigurationEx and friends: the registry as NDIS drivers see it. A configuration handle owns every block it gave out until it is closed. All
- * of it is for PASSIVE_LEVEL (INIT-5).
+ * NdisOpenConfigurationEx and friends: the registry as NDIS drivers see it. A configuration handle
+ * owns every block it gave out until it is closed. All of it is for PASSIVE_LEVEL (INIT-5).
  */
 #include "ndis/private.h"
 
@@ -48,7 +48,8 @@ static bool passive(const char *what)
 {
     if (nt_thread_self()->irql == 0)
         return true;
-    finding_report("INIT-5", "%s at IRQL %u; configuration is read at PASSIVE_LEVEL", what, nt_thread_self()->irql);
+    finding_report("INIT-5", "%s at IRQL %u; configuration is read at PASSIVE_LEVEL", what,
+                   nt_thread_self()->irql);
     return false;
 }
 
@@ -69,11 +70,13 @@ static struct reg_key *service_key(const char *service)
     struct registry *r = registry_system();
     char path[256];
 
-    snprintf(path, sizeof(path), "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\%s\\Parameters", service);
+    snprintf(path, sizeof(path),
+             "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\%s\\Parameters", service);
     return r ? registry_open(r, path, true) : NULL;
 }
 
-/* Driver handles lead to Services\<driver>\Parameters, adapters to their own key, and so do bindings of it. */
+/* Driver handles lead to Services\<driver>\Parameters, adapters to their own key, and so do
+ * bindings of it. */
 static struct reg_key *key_of(NDIS_HANDLE h)
 {
     const struct ndis_handle *any = h;
@@ -84,7 +87,8 @@ static struct reg_key *key_of(NDIS_HANDLE h)
     case NDIS_H_ADAPTER:
         return ((struct ndis_adapter *)h)->key;
     case NDIS_H_BINDING:
-        return ((struct ndis_binding *)h)->adapter ? ((struct ndis_binding *)h)->adapter->key : NULL;
+        return ((struct ndis_binding *)h)->adapter ? ((struct ndis_binding *)h)->adapter->key
+                                                   : NULL;
     case NDIS_H_MINIPORT_DRIVER:
         return service_key(nt_owner_name(((struct ndis_driver *)h)->owner));
     default:
@@ -92,7 +96,8 @@ static struct reg_key *key_of(NDIS_HANDLE h)
     }
 }
 
-NDIS_STATUS NTAPI NdisOpenConfigurationEx(PNDIS_CONFIGURATION_OBJECT ConfigObject, PNDIS_HANDLE ConfigurationHandle)
+NDIS_STATUS NTAPI NdisOpenConfigurationEx(PNDIS_CONFIGURATION_OBJECT ConfigObject,
+                                          PNDIS_HANDLE ConfigurationHandle)
 {
     struct ndis_config *c;
     struct reg_key *key;
@@ -121,8 +126,8 @@ static void open_sub(PNDIS_STATUS status, struct reg_key *key, PNDIS_HANDLE hand
     *handle = c;
 }
 
-VOID NTAPI NdisOpenConfigurationKeyByName(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle, PNDIS_STRING SubKeyName,
-                                          PNDIS_HANDLE SubKeyHandle)
+VOID NTAPI NdisOpenConfigurationKeyByName(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle,
+                                          PNDIS_STRING SubKeyName, PNDIS_HANDLE SubKeyHandle)
 {
     struct ndis_config *c;
     char name[NAME_MAX_BYTES];
@@ -136,8 +141,9 @@ VOID NTAPI NdisOpenConfigurationKeyByName(PNDIS_STATUS Status, NDIS_HANDLE Confi
 }
 NT_EXPORT(NdisOpenConfigurationKeyByName);
 
-VOID NTAPI NdisOpenConfigurationKeyByIndex(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle, ULONG Index,
-                                           PNDIS_STRING KeyName, PNDIS_HANDLE KeyHandle)
+VOID NTAPI NdisOpenConfigurationKeyByIndex(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle,
+                                           ULONG Index, PNDIS_STRING KeyName,
+                                           PNDIS_HANDLE KeyHandle)
 {
     WCHAR wide[NAME_MAX_BYTES];
     struct ndis_config *c;
@@ -192,7 +198,8 @@ static struct block *block_new(struct ndis_config *c, size_t bytes)
     return b;
 }
 
-/* Text to a number as RtlUnicodeStringToInteger does it with base 10 or 16: blanks, sign, digits, rest ignored. False without a digit. */
+/* Text to a number as RtlUnicodeStringToInteger does it with base 10 or 16: blanks, sign, digits,
+ * rest ignored. False without a digit. */
 static bool parse(const char *text, unsigned base, ULONG *value)
 {
     bool negative = false, any = false;
@@ -206,7 +213,9 @@ static bool parse(const char *text, unsigned base, ULONG *value)
         text += 2;
     for (;; text++) {
         unsigned c = (unsigned char)*text;
-        unsigned digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : 99;
+        unsigned digit = c >= '0' && c <= '9'                     ? c - '0'
+                         : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                                  : 99;
 
         if (digit >= base)
             break;
@@ -223,7 +232,8 @@ static void give_string(struct block *b, NDIS_PARAMETER_TYPE type, const char *t
 
     b->parameter.ParameterType = type;
     b->parameter.ParameterData.StringData.Buffer = (PWSTR)(void *)b->data;
-    b->parameter.ParameterData.StringData.Length = (USHORT)MIN_OF(units * sizeof(WCHAR), (size_t)0xfffe);
+    b->parameter.ParameterData.StringData.Length =
+        (USHORT)MIN_OF(units * sizeof(WCHAR), (size_t)0xfffe);
     b->parameter.ParameterData.StringData.MaximumLength =
         (USHORT)MIN_OF((units + 1) * sizeof(WCHAR), (size_t)0xfffe);
 }
@@ -233,14 +243,16 @@ static bool wants_number(NDIS_PARAMETER_TYPE type)
     return type == NdisParameterInteger || type == NdisParameterHexInteger;
 }
 
-static NDIS_STATUS give_number(struct ndis_config *c, NDIS_PARAMETER_TYPE type, ULONG value, struct block **out)
+static NDIS_STATUS give_number(struct ndis_config *c, NDIS_PARAMETER_TYPE type, ULONG value,
+                               struct block **out)
 {
     char text[16];
     struct block *b = block_new(c, 2 * sizeof(text));
 
     if (!b)
         return NDIS_STATUS_RESOURCES;
-    if (wants_number(type)) { /* a hexadecimal one is returned as an integer: NDIS_CONFIGURATION_PARAMETER page */
+    if (wants_number(type)) { /* a hexadecimal one is returned as an integer:
+                                 NDIS_CONFIGURATION_PARAMETER page */
         b->parameter.ParameterType = NdisParameterInteger;
         b->parameter.ParameterData.IntegerData = value;
     } else {
@@ -251,8 +263,8 @@ static NDIS_STATUS give_number(struct ndis_config *c, NDIS_PARAMETER_TYPE type, 
     return NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS give_text(struct ndis_config *c, NDIS_PARAMETER_TYPE type, bool multi, const char *text, size_t bytes,
-                             struct block **out)
+static NDIS_STATUS give_text(struct ndis_config *c, NDIS_PARAMETER_TYPE type, bool multi,
+                             const char *text, size_t bytes, struct block **out)
 {
     struct block *b;
     ULONG value;
@@ -270,7 +282,8 @@ static NDIS_STATUS give_text(struct ndis_config *c, NDIS_PARAMETER_TYPE type, bo
     return NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS give_binary(struct ndis_config *c, const char *data, size_t bytes, struct block **out)
+static NDIS_STATUS give_binary(struct ndis_config *c, const char *data, size_t bytes,
+                               struct block **out)
 {
     struct block *b = block_new(c, bytes);
 
@@ -284,7 +297,8 @@ static NDIS_STATUS give_binary(struct ndis_config *c, const char *data, size_t b
     return NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS read_value(struct ndis_config *c, const char *name, NDIS_PARAMETER_TYPE type, struct block **out)
+static NDIS_STATUS read_value(struct ndis_config *c, const char *name, NDIS_PARAMETER_TYPE type,
+                              struct block **out)
 {
     cleanup_free char *value = NULL;
     enum reg_type stored;
@@ -306,7 +320,8 @@ static NDIS_STATUS read_value(struct ndis_config *c, const char *name, NDIS_PARA
     case REG_T_EXPAND_SZ:
         return give_text(c, type, false, value, strlen(value), out);
     case REG_T_MULTI_SZ:
-        return wants_number(type) ? NDIS_STATUS_FAILURE : give_text(c, type, true, value, (size_t)bytes, out);
+        return wants_number(type) ? NDIS_STATUS_FAILURE
+                                  : give_text(c, type, true, value, (size_t)bytes, out);
     case REG_T_DWORD:
         if (bytes < (int)sizeof(number))
             return NDIS_STATUS_FAILURE;
@@ -340,7 +355,8 @@ VOID NTAPI NdisReadConfiguration(PNDIS_STATUS Status, PNDIS_CONFIGURATION_PARAME
 }
 NT_EXPORT(NdisReadConfiguration);
 
-static NDIS_STATUS write_string(struct ndis_config *c, const char *name, enum reg_type type, const NDIS_STRING *s)
+static NDIS_STATUS write_string(struct ndis_config *c, const char *name, enum reg_type type,
+                                const NDIS_STRING *s)
 {
     size_t room = (size_t)s->Length * 2 + 8, bytes;
     cleanup_free char *text = malloc(room);
@@ -349,21 +365,25 @@ static NDIS_STATUS write_string(struct ndis_config *c, const char *name, enum re
         return NDIS_STATUS_RESOURCES;
     if (!s->Buffer || !narrow(s->Buffer, s->Length / sizeof(WCHAR), text, room, &bytes))
         return NDIS_STATUS_FAILURE;
-    return reg_set(c->key, name, type, text, bytes + 1) ? NDIS_STATUS_RESOURCES : NDIS_STATUS_SUCCESS;
+    return reg_set(c->key, name, type, text, bytes + 1) ? NDIS_STATUS_RESOURCES
+                                                        : NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS write_value(struct ndis_config *c, const char *name, const NDIS_CONFIGURATION_PARAMETER *p)
+static NDIS_STATUS write_value(struct ndis_config *c, const char *name,
+                               const NDIS_CONFIGURATION_PARAMETER *p)
 {
     switch (p->ParameterType) {
     case NdisParameterInteger:
     case NdisParameterHexInteger:
-        return reg_set_dword(c->key, name, p->ParameterData.IntegerData) ? NDIS_STATUS_RESOURCES : NDIS_STATUS_SUCCESS;
+        return reg_set_dword(c->key, name, p->ParameterData.IntegerData) ? NDIS_STATUS_RESOURCES
+                                                                         : NDIS_STATUS_SUCCESS;
     case NdisParameterString:
         return write_string(c, name, REG_T_SZ, &p->ParameterData.StringData);
     case NdisParameterMultiString:
         return write_string(c, name, REG_T_MULTI_SZ, &p->ParameterData.StringData);
     case NdisParameterBinary:
-        return reg_set(c->key, name, REG_T_BINARY, p->ParameterData.BinaryData.Buffer, p->ParameterData.BinaryData.Length)
+        return reg_set(c->key, name, REG_T_BINARY, p->ParameterData.BinaryData.Buffer,
+                       p->ParameterData.BinaryData.Length)
                    ? NDIS_STATUS_RESOURCES
                    : NDIS_STATUS_SUCCESS;
     default:
@@ -371,7 +391,8 @@ static NDIS_STATUS write_value(struct ndis_config *c, const char *name, const ND
     }
 }
 
-VOID NTAPI NdisWriteConfiguration(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle, PNDIS_STRING Keyword,
+VOID NTAPI NdisWriteConfiguration(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle,
+                                  PNDIS_STRING Keyword,
                                   PNDIS_CONFIGURATION_PARAMETER ParameterValue)
 {
     char name[NAME_MAX_BYTES];
@@ -417,8 +438,8 @@ static UINT parse_address(const char *text, UCHAR *to, UINT room)
     return n;
 }
 
-VOID NTAPI NdisReadNetworkAddress(PNDIS_STATUS Status, PVOID *NetworkAddress, PUINT NetworkAddressLength,
-                                  NDIS_HANDLE ConfigurationHandle)
+VOID NTAPI NdisReadNetworkAddress(PNDIS_STATUS Status, PVOID *NetworkAddress,
+                                  PUINT NetworkAddressLength, NDIS_HANDLE ConfigurationHandle)
 {
     enum reg_type type;
     struct ndis_config *c;
@@ -431,7 +452,8 @@ VOID NTAPI NdisReadNetworkAddress(PNDIS_STATUS Status, PVOID *NetworkAddress, PU
     if (!passive(__func__))
         return;
     c = ndis_handle_get(ConfigurationHandle, NDIS_H_CONFIGURATION, __func__);
-    if (!c || reg_get(c->key, "NetworkAddress", &type, text, sizeof(text) - 1) <= 1 || type != REG_T_SZ)
+    if (!c || reg_get(c->key, "NetworkAddress", &type, text, sizeof(text) - 1) <= 1 ||
+        type != REG_T_SZ)
         return;
     b = block_new(c, sizeof(text) / 2);
     if (!b) {

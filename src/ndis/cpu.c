@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What NDIS tells drivers about processors: one group of NT_MAX_PROCESSORS, of which the first nt_loop_count() run DPCs (nt/processor.h). */
+/* What NDIS tells drivers about processors: one group of NT_MAX_PROCESSORS, of which the first
+ * nt_loop_count() run DPCs (nt/processor.h). */
 #include "ndis/adapter.h"
 
 #include "nt/export.h"
@@ -65,7 +66,8 @@ NDIS_STATUS NTAPI NdisGetProcessorInformationEx(NDIS_HANDLE NdisHandle,
                                                 PNDIS_SYSTEM_PROCESSOR_INFO_EX SystemProcessorInfo,
                                                 PSIZE_T Size)
 {
-    SIZE_T needed = sizeof(*SystemProcessorInfo) + NT_MAX_PROCESSORS * sizeof(NDIS_PROCESSOR_INFO_EX);
+    SIZE_T needed =
+        sizeof(*SystemProcessorInfo) + NT_MAX_PROCESSORS * sizeof(NDIS_PROCESSOR_INFO_EX);
     PNDIS_PROCESSOR_INFO_EX entry;
 
     if (!Size || !ndis_handle_is_any(NdisHandle, __func__))
@@ -99,7 +101,8 @@ NT_EXPORT(NdisGetProcessorInformationEx);
 
 /* Receive side scaling may use the loops. */
 NDIS_STATUS NTAPI NdisGetRssProcessorInformation(NDIS_HANDLE NdisHandle,
-                                                 PNDIS_RSS_PROCESSOR_INFO RssProcessorInfo, PSIZE_T Size)
+                                                 PNDIS_RSS_PROCESSOR_INFO RssProcessorInfo,
+                                                 PSIZE_T Size)
 {
     unsigned count = MAX_OF(nt_loop_count(), 1u);
     SIZE_T needed = sizeof(*RssProcessorInfo) + count * sizeof(NDIS_RSS_PROCESSOR);

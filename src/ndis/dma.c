@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NdisMRegisterScatterGatherDma: scatter-gather lists of NET_BUFFERs, and memory shared with the device.
+ * NdisMRegisterScatterGatherDma: scatter-gather lists of NET_BUFFERs, and memory shared with the
+ * device.
  *
- * A list covers the data from the beginning of CurrentMdl (NdisMAllocateNetBufferSGList page). MDLs that follow each other in memory become one element;
- * each element is one mapping of the device's DMA map, so freeing the list is unmapping its elements. The list's Reserved word keeps count and origin,
- * sealed, as the rest of it is the driver's to scribble on.
+ * A list covers the data from the beginning of CurrentMdl (NdisMAllocateNetBufferSGList page). MDLs
+ * that follow each other in memory become one element; each element is one mapping of the device's
+ * DMA map, so freeing the list is unmapping its elements. The list's Reserved word keeps count and
+ * origin, sealed, as the rest of it is the driver's to scribble on.
  */
 #include "ndis/private.h"
 
@@ -14,9 +16,9 @@
 
 enum { ELEMENTS_MAX = 4096, ELEMENTS_USUAL = 64 };
 
-#define SEAL 0x5347000000000000ull
+#define SEAL      0x5347000000000000ull
 #define SEAL_MASK 0xffff000000000000ull
-#define OURS 0x100000000ull /* the list is our allocation */
+#define OURS      0x100000000ull /* the list is our allocation */
 
 struct ndis_dma {
     struct ndis_handle handle;
@@ -32,7 +34,8 @@ struct span {
     size_t bytes;
 };
 
-/* The next run of contiguous memory of the chain; false at its end. *left: data bytes still to cover. */
+/* The next run of contiguous memory of the chain; false at its end. *left: data bytes still to
+ * cover. */
 static bool next_span(const MDL **mdl, size_t *left, struct span *s)
 {
     s->va = NULL;
@@ -60,7 +63,8 @@ static size_t sg_bytes(size_t elements)
     return offsetof(SCATTER_GATHER_LIST, Elements) + elements * sizeof(SCATTER_GATHER_ELEMENT);
 }
 
-/* Elements that the data needs; 0 when there is none, the chain is shorter than it says, or absurdly long. */
+/* Elements that the data needs; 0 when there is none, the chain is shorter than it says, or
+ * absurdly long. */
 static ULONG count_elements(const NET_BUFFER *nb)
 {
     size_t left = (size_t)nb->CurrentMdlOffset + nb->DataLength;
@@ -79,7 +83,8 @@ static void unmap(struct ndis_dma *d, const SCATTER_GATHER_LIST *l, ULONG count)
         nt_dma_unmap(d->adapter->device, (uint64_t)l->Elements[i].Address.QuadPart);
 }
 
-static bool fill(struct ndis_dma *d, SCATTER_GATHER_LIST *l, const NET_BUFFER *nb, bool device_writes)
+static bool fill(struct ndis_dma *d, SCATTER_GATHER_LIST *l, const NET_BUFFER *nb,
+                 bool device_writes)
 {
     size_t left = (size_t)nb->CurrentMdlOffset + nb->DataLength;
     const MDL *mdl = nb->CurrentMdl;
@@ -115,8 +120,9 @@ static void process(struct ndis_dma *d, SCATTER_GATHER_LIST *l, PVOID context)
     t->irql = irql;
 }
 
-NDIS_STATUS NTAPI NdisMAllocateNetBufferSGList(NDIS_HANDLE NdisMiniportDmaHandle, PNET_BUFFER NetBuffer, PVOID Context,
-                                               ULONG Flags, PVOID ScatterGatherListBuffer,
+NDIS_STATUS NTAPI NdisMAllocateNetBufferSGList(NDIS_HANDLE NdisMiniportDmaHandle,
+                                               PNET_BUFFER NetBuffer, PVOID Context, ULONG Flags,
+                                               PVOID ScatterGatherListBuffer,
                                                ULONG ScatterGatherListBufferSize)
 {
     struct ndis_dma *d = ndis_handle_get(NdisMiniportDmaHandle, NDIS_H_DMA, __func__);
@@ -130,7 +136,8 @@ NDIS_STATUS NTAPI NdisMAllocateNetBufferSGList(NDIS_HANDLE NdisMiniportDmaHandle
         return NDIS_STATUS_RESOURCES;
     count = count_elements(NetBuffer);
     if (!count) {
-        ndis_adapter_finding(d->adapter, "NT-SGLIST", "a NET_BUFFER whose MDLs do not hold its %u + %u bytes",
+        ndis_adapter_finding(d->adapter, "NT-SGLIST",
+                             "a NET_BUFFER whose MDLs do not hold its %u + %u bytes",
                              NetBuffer->CurrentMdlOffset, NetBuffer->DataLength);
         return NDIS_STATUS_FAILURE;
     }
@@ -152,7 +159,8 @@ NDIS_STATUS NTAPI NdisMAllocateNetBufferSGList(NDIS_HANDLE NdisMiniportDmaHandle
 }
 NT_EXPORT(NdisMAllocateNetBufferSGList);
 
-VOID NTAPI NdisMFreeNetBufferSGList(NDIS_HANDLE NdisMiniportDmaHandle, PSCATTER_GATHER_LIST pSGL, PNET_BUFFER NetBuffer)
+VOID NTAPI NdisMFreeNetBufferSGList(NDIS_HANDLE NdisMiniportDmaHandle, PSCATTER_GATHER_LIST pSGL,
+                                    PNET_BUFFER NetBuffer)
 {
     struct ndis_dma *d = ndis_handle_get(NdisMiniportDmaHandle, NDIS_H_DMA, __func__);
     ULONG count;
@@ -161,8 +169,10 @@ VOID NTAPI NdisMFreeNetBufferSGList(NDIS_HANDLE NdisMiniportDmaHandle, PSCATTER_
     if (!d || !pSGL || !NT_DISPATCH_MAX())
         return;
     count = (ULONG)pSGL->Reserved;
-    if ((pSGL->Reserved & SEAL_MASK) != SEAL || count > ELEMENTS_MAX || pSGL->NumberOfElements != count) {
-        ndis_adapter_finding(d->adapter, "NT-SGLIST", "%s of a list that is freed already or was overwritten", __func__);
+    if ((pSGL->Reserved & SEAL_MASK) != SEAL || count > ELEMENTS_MAX ||
+        pSGL->NumberOfElements != count) {
+        ndis_adapter_finding(d->adapter, "NT-SGLIST",
+                             "%s of a list that is freed already or was overwritten", __func__);
         return;
     }
     unmap(d, pSGL, count);
@@ -179,7 +189,8 @@ NT_EXPORT(NdisMFreeNetBufferSGList);
 static NDIS_STATUS check_description(struct ndis_adapter *a, const NDIS_SG_DMA_DESCRIPTION *p)
 {
     if (!a->registration_set) {
-        ndis_adapter_finding(a, "INIT-3", "NdisMRegisterScatterGatherDma before NdisMSetMiniportAttributes");
+        ndis_adapter_finding(a, "INIT-3",
+                             "NdisMRegisterScatterGatherDma before NdisMSetMiniportAttributes");
         return NDIS_STATUS_FAILURE;
     }
     if (!a->device || !(a->registration.AttributeFlags & NDIS_MINIPORT_ATTRIBUTES_BUS_MASTER))
@@ -192,7 +203,8 @@ static NDIS_STATUS check_description(struct ndis_adapter *a, const NDIS_SG_DMA_D
     return NDIS_STATUS_SUCCESS;
 }
 
-NDIS_STATUS NTAPI NdisMRegisterScatterGatherDma(NDIS_HANDLE MiniportAdapterHandle, PNDIS_SG_DMA_DESCRIPTION DmaDescription,
+NDIS_STATUS NTAPI NdisMRegisterScatterGatherDma(NDIS_HANDLE MiniportAdapterHandle,
+                                                PNDIS_SG_DMA_DESCRIPTION DmaDescription,
                                                 PNDIS_HANDLE NdisMiniportDmaHandle)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
@@ -228,7 +240,8 @@ static void channel_free(struct ndis_dma *d)
     int64_t left = atomic_load(&d->outstanding);
 
     if (left)
-        ndis_adapter_finding(d->adapter, "GEN-9", "%lld scatter-gather lists are left", (long long)left);
+        ndis_adapter_finding(d->adapter, "GEN-9", "%lld scatter-gather lists are left",
+                             (long long)left);
     ndis_handle_retire(&d->handle);
     free(d);
 }
@@ -288,7 +301,8 @@ static struct shared *shared_new(struct ndis_adapter *a, ULONG length)
     return s;
 }
 
-VOID NTAPI NdisMAllocateSharedMemory(NDIS_HANDLE MiniportAdapterHandle, ULONG Length, BOOLEAN Cached, PVOID *VirtualAddress,
+VOID NTAPI NdisMAllocateSharedMemory(NDIS_HANDLE MiniportAdapterHandle, ULONG Length,
+                                     BOOLEAN Cached, PVOID *VirtualAddress,
                                      PNDIS_PHYSICAL_ADDRESS PhysicalAddress)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
@@ -317,7 +331,8 @@ static struct shared *shared_take(struct ndis_adapter *a, const void *va)
     struct list *pos;
 
     pthread_spin_lock(&a->lock);
-    list_for_each (pos, &a->shared_memory) {
+    list_for_each(pos, &a->shared_memory)
+    {
         struct shared *s = list_entry(pos, struct shared, link);
 
         if (s->va == va) {
@@ -330,8 +345,8 @@ static struct shared *shared_take(struct ndis_adapter *a, const void *va)
     return found;
 }
 
-VOID NTAPI NdisMFreeSharedMemory(NDIS_HANDLE MiniportAdapterHandle, ULONG Length, BOOLEAN Cached, PVOID VirtualAddress,
-                                 NDIS_PHYSICAL_ADDRESS PhysicalAddress)
+VOID NTAPI NdisMFreeSharedMemory(NDIS_HANDLE MiniportAdapterHandle, ULONG Length, BOOLEAN Cached,
+                                 PVOID VirtualAddress, NDIS_PHYSICAL_ADDRESS PhysicalAddress)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
     struct shared *s = a && NT_PASSIVE_ONLY() ? shared_take(a, VirtualAddress) : NULL;
@@ -340,12 +355,14 @@ VOID NTAPI NdisMFreeSharedMemory(NDIS_HANDLE MiniportAdapterHandle, ULONG Length
     if (!a)
         return;
     if (!s) {
-        ndis_adapter_finding(a, "NT-DMA", "%s of %p, which is no shared memory of this adapter", __func__, VirtualAddress);
+        ndis_adapter_finding(a, "NT-DMA", "%s of %p, which is no shared memory of this adapter",
+                             __func__, VirtualAddress);
         return;
     }
     if (s->length != Length || (uint64_t)PhysicalAddress.QuadPart != s->address)
-        ndis_adapter_finding(a, "NT-DMA", "%s with length %u at 0x%llx; it was %u at 0x%llx", __func__, Length,
-                             (unsigned long long)PhysicalAddress.QuadPart, s->length, (unsigned long long)s->address);
+        ndis_adapter_finding(a, "NT-DMA", "%s with length %u at 0x%llx; it was %u at 0x%llx",
+                             __func__, Length, (unsigned long long)PhysicalAddress.QuadPart,
+                             s->length, (unsigned long long)s->address);
     nt_ledger_remove(NT_RES_SHARED_MEMORY, s->va);
     shared_free(a, s);
 }
@@ -372,8 +389,8 @@ static void async_work(void *arg)
     atomic_fetch_sub(&a->shared_pending, 1);
 }
 
-NDIS_STATUS NTAPI NdisMAllocateSharedMemoryAsyncEx(NDIS_HANDLE MiniportDmaHandle, ULONG Length, BOOLEAN Cached,
-                                                   PVOID Context)
+NDIS_STATUS NTAPI NdisMAllocateSharedMemoryAsyncEx(NDIS_HANDLE MiniportDmaHandle, ULONG Length,
+                                                   BOOLEAN Cached, PVOID Context)
 {
     struct ndis_dma *d = ndis_handle_get(MiniportDmaHandle, NDIS_H_DMA, __func__);
     struct async *work;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Registration of miniport and intermediate drivers: versions, characteristics, optional handlers. */
+/* Registration of miniport and intermediate drivers: versions, characteristics, optional handlers.
+ */
 #include "ndis/private.h"
 
 #include "nt/export.h"
 
-/* NdisMRegisterMiniportDriver: what must be there for each version (NDIS_MINIPORT_DRIVER_CHARACTERISTICS page). */
+/* NdisMRegisterMiniportDriver: what must be there for each version
+ * (NDIS_MINIPORT_DRIVER_CHARACTERISTICS page). */
 static NDIS_STATUS check_version(const NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 {
     if (c->MajorNdisVersion != 6)
@@ -22,7 +24,8 @@ static NDIS_STATUS check_version(const NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 
 static NDIS_STATUS check_header(const NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 {
-    bool direct = c->MinorNdisVersion >= 1; /* 6.1 added the direct requests and with them revision 2 */
+    bool direct =
+        c->MinorNdisVersion >= 1; /* 6.1 added the direct requests and with them revision 2 */
     USHORT need = direct ? NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2
                          : NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1;
     UCHAR revision = direct ? NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2
@@ -100,7 +103,8 @@ static void deregister(struct ndis_driver *d)
 {
     struct list *pos;
 
-    list_for_each (pos, &d->adapters) {
+    list_for_each(pos, &d->adapters)
+    {
         struct ndis_adapter *a = list_entry(pos, struct ndis_adapter, driver_link);
 
         if (ndis_adapter_state(a) != NDIS_ADAPTER_HALTED)
@@ -143,10 +147,10 @@ static NDIS_STATUS check_registration(const NDIS_MINIPORT_DRIVER_CHARACTERISTICS
     return NDIS_STATUS_BAD_CHARACTERISTICS;
 }
 
-NDIS_STATUS NTAPI NdisMRegisterMiniportDriver(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath,
-                                              NDIS_HANDLE MiniportDriverContext,
-                                              PNDIS_MINIPORT_DRIVER_CHARACTERISTICS MiniportDriverCharacteristics,
-                                              PNDIS_HANDLE NdisMiniportDriverHandle)
+NDIS_STATUS NTAPI NdisMRegisterMiniportDriver(
+    PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath, NDIS_HANDLE MiniportDriverContext,
+    PNDIS_MINIPORT_DRIVER_CHARACTERISTICS MiniportDriverCharacteristics,
+    PNDIS_HANDLE NdisMiniportDriverHandle)
 {
     const NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c = MiniportDriverCharacteristics;
     struct nt_driver *nt = nt_driver_from_object(DriverObject);
@@ -185,7 +189,8 @@ NT_EXPORT(NdisMRegisterMiniportDriver);
 
 VOID NTAPI NdisMDeregisterMiniportDriver(NDIS_HANDLE NdisMiniportDriverHandle)
 {
-    struct ndis_driver *d = ndis_handle_get(NdisMiniportDriverHandle, NDIS_H_MINIPORT_DRIVER, __func__);
+    struct ndis_driver *d =
+        ndis_handle_get(NdisMiniportDriverHandle, NDIS_H_MINIPORT_DRIVER, __func__);
 
     if (!NT_PASSIVE_ONLY() || !d)
         return;
@@ -203,7 +208,8 @@ static NDIS_STATUS set_pnp(NDIS_HANDLE h, const NDIS_MINIPORT_PNP_CHARACTERISTIC
     return NDIS_STATUS_SUCCESS;
 }
 
-/* Services that this runtime has no use for (co-NDIS, chimney, NDK, selective suspend) are refused, so that a driver does not count on them. */
+/* Services that this runtime has no use for (co-NDIS, chimney, NDK, selective suspend) are refused,
+ * so that a driver does not count on them. */
 NDIS_STATUS NTAPI NdisSetOptionalHandlers(NDIS_HANDLE NdisHandle, PVOID OptionalHandlers)
 {
     const NDIS_OBJECT_HEADER *header = OptionalHandlers;

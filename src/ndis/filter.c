@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Settings that every binding has for itself and the miniport once: packet filter (the union), look-ahead (the largest), multicast list (the union). A
- * set by one binding reaches the miniport with the combined value.
+ * Settings that every binding has for itself and the miniport once: packet filter (the union),
+ * look-ahead (the largest), multicast list (the union). A set by one binding reaches the miniport
+ * with the combined value.
  */
 #include "ndis/private.h"
 
@@ -19,8 +20,8 @@ static ULONG united_filter(struct ndis_adapter *a)
     ULONG filter = a->admin_filter;
     struct list *pos;
 
-    list_for_each (pos, &a->bindings)
-        filter |= atomic_load(&list_entry(pos, struct ndis_binding, adapter_link)->packet_filter);
+    list_for_each(pos, &a->bindings) filter |=
+        atomic_load(&list_entry(pos, struct ndis_binding, adapter_link)->packet_filter);
     return filter;
 }
 
@@ -28,8 +29,8 @@ static ULONG largest_lookahead(struct ndis_adapter *a, ULONG at_least)
 {
     struct list *pos;
 
-    list_for_each (pos, &a->bindings)
-        at_least = MAX_OF(at_least, list_entry(pos, struct ndis_binding, adapter_link)->lookahead);
+    list_for_each(pos, &a->bindings) at_least =
+        MAX_OF(at_least, list_entry(pos, struct ndis_binding, adapter_link)->lookahead);
     return at_least;
 }
 
@@ -50,7 +51,8 @@ static ULONG united_list(struct ndis_adapter *a, UCHAR (*list)[6], ULONG count, 
 {
     struct list *pos;
 
-    list_for_each (pos, &a->bindings) {
+    list_for_each(pos, &a->bindings)
+    {
         struct ndis_binding *b = list_entry(pos, struct ndis_binding, adapter_link);
 
         count = list_add(list, count, room, b->multicast, b->multicast_count);
@@ -65,13 +67,14 @@ static NDIS_STATUS bad_length(NDIS_OID_REQUEST *r, ULONG needed)
     return NDIS_STATUS_INVALID_LENGTH;
 }
 
-static NDIS_STATUS take_value(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r,
-                              struct ndis_combined *out)
+static NDIS_STATUS take_value(struct ndis_adapter *a, struct ndis_binding *from,
+                              NDIS_OID_REQUEST *r, struct ndis_combined *out)
 {
     bool lookahead = r->DATA.SET_INFORMATION.Oid == OID_GEN_CURRENT_LOOKAHEAD;
     ULONG value;
 
-    if (r->DATA.SET_INFORMATION.InformationBufferLength < sizeof(value) || !r->DATA.SET_INFORMATION.InformationBuffer)
+    if (r->DATA.SET_INFORMATION.InformationBufferLength < sizeof(value) ||
+        !r->DATA.SET_INFORMATION.InformationBuffer)
         return bad_length(r, sizeof(value));
     memcpy(&value, r->DATA.SET_INFORMATION.InformationBuffer, sizeof(value));
     pthread_spin_lock(&a->lock);
@@ -112,7 +115,8 @@ static NDIS_STATUS take_list(struct ndis_adapter *a, struct ndis_binding *from, 
         memcpy(from->multicast, given, bytes);
         from->multicast_count = count;
     }
-    all = united_list(a, out->list, list_add(out->list, 0, ARRAY_LEN(out->list), given, count), ARRAY_LEN(out->list));
+    all = united_list(a, out->list, list_add(out->list, 0, ARRAY_LEN(out->list), given, count),
+                      ARRAY_LEN(out->list));
     if (all > room && from) {
         memcpy(from->multicast, out->old_list, sizeof(out->old_list));
         from->multicast_count = out->old_count;
@@ -129,7 +133,8 @@ NDIS_STATUS ndis_filter_take(struct ndis_adapter *a, struct ndis_binding *from, 
                                                                    : take_value(a, from, r, out);
 }
 
-static void put_back(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID oid, const struct ndis_combined *c)
+static void put_back(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID oid,
+                     const struct ndis_combined *c)
 {
     switch (oid) {
     case OID_GEN_CURRENT_PACKET_FILTER:
@@ -150,8 +155,8 @@ static void put_back(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID
     }
 }
 
-void ndis_filter_done(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID oid, const struct ndis_combined *c,
-                      bool accepted)
+void ndis_filter_done(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID oid,
+                      const struct ndis_combined *c, bool accepted)
 {
     pthread_spin_lock(&a->lock);
     if (!accepted) {
@@ -169,8 +174,8 @@ void ndis_filter_done(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OI
 
 static NDIS_STATUS set_filter(struct ndis_adapter *a, ULONG filter)
 {
-    NDIS_STATUS status = ndis_oid_internal(a, NdisRequestSetInformation, OID_GEN_CURRENT_PACKET_FILTER, &filter,
-                                           sizeof(filter));
+    NDIS_STATUS status = ndis_oid_internal(a, NdisRequestSetInformation,
+                                           OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter));
 
     if (status == NDIS_STATUS_SUCCESS) {
         a->filter_set = filter;
@@ -181,7 +186,8 @@ static NDIS_STATUS set_filter(struct ndis_adapter *a, ULONG filter)
 
 static NDIS_STATUS set_list(struct ndis_adapter *a, UCHAR (*list)[6], ULONG count)
 {
-    NDIS_STATUS status = ndis_oid_internal(a, NdisRequestSetInformation, OID_802_3_MULTICAST_LIST, list, count * 6);
+    NDIS_STATUS status =
+        ndis_oid_internal(a, NdisRequestSetInformation, OID_802_3_MULTICAST_LIST, list, count * 6);
 
     if (status == NDIS_STATUS_SUCCESS)
         a->multicast_set = count;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handles: a table of the live objects behind NDIS_HANDLE, so that what a driver passes is looked up and never followed first. Look-ups
- * take no lock: the data path asks at every call. Also waits for asynchronous completions.
+ * Handles: a table of the live objects behind NDIS_HANDLE, so that what a driver passes is looked
+ * up and never followed first. Look-ups take no lock: the data path asks at every call. Also waits
+ * for asynchronous completions.
  */
 #include "ndis/adapter.h"
 
@@ -76,7 +77,8 @@ void *ndis_handle_get(NDIS_HANDLE h, enum ndis_handle_kind kind, const char *wha
     struct ndis_handle *found = h;
 
     if (!handle_plausible(h) || !handle_find(h)) {
-        finding_report("NT-HANDLE", "%s: handle %p is not (or no longer) %s", what, h, kind_name(kind));
+        finding_report("NT-HANDLE", "%s: handle %p is not (or no longer) %s", what, h,
+                       kind_name(kind));
         return NULL;
     }
     if (found->kind != kind) {
@@ -97,7 +99,8 @@ bool ndis_handle_is_any(NDIS_HANDLE h, const char *what)
         (found->kind == NDIS_H_MINIPORT_DRIVER || found->kind == NDIS_H_ADAPTER ||
          found->kind == NDIS_H_PROTOCOL || found->kind == NDIS_H_BINDING))
         return true;
-    finding_report("NT-HANDLE", "%s: handle %p is no driver, adapter, protocol or binding", what, h);
+    finding_report("NT-HANDLE", "%s: handle %p is no driver, adapter, protocol or binding", what,
+                   h);
     return false;
 }
 
@@ -110,7 +113,8 @@ void ndis_handle_register(struct ndis_handle *h, enum ndis_handle_kind kind)
     h->kind = kind;
     pthread_mutex_lock(&handle_lock);
     if (handle_live >= HANDLE_SLOTS / 2)
-        log_error("ndis: more than %d live handles; new ones will not be recognised", HANDLE_SLOTS / 2);
+        log_error("ndis: more than %d live handles; new ones will not be recognised",
+                  HANDLE_SLOTS / 2);
     else
         for (; !done; at = (at + 1) & (HANDLE_SLOTS - 1)) {
             struct ndis_handle *old = atomic_load_explicit(&handle_slots[at], memory_order_relaxed);

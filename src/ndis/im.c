@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instances of intermediate drivers: the virtual miniports that such a driver asks NDIS to start when it is bound below. An instance is the adapter of
- * that name, if the machine has plugged one, else a new one. It starts on NDIS's own thread, as the request comes from inside a bind handler.
+ * Instances of intermediate drivers: the virtual miniports that such a driver asks NDIS to start
+ * when it is bound below. An instance is the adapter of that name, if the machine has plugged one,
+ * else a new one. It starts on NDIS's own thread, as the request comes from inside a bind handler.
  */
 #include "ndis/private.h"
 
@@ -34,7 +35,8 @@ static struct ndis_adapter *find_instance(struct ndis_driver *d, const char *nam
 {
     struct list *pos;
 
-    list_for_each (pos, &d->adapters) {
+    list_for_each(pos, &d->adapters)
+    {
         struct ndis_adapter *a = list_entry(pos, struct ndis_adapter, driver_link);
 
         if (!strcasecmp(a->ndis_name, name) || !strcasecmp(a->name, last_part(name)))
@@ -64,7 +66,8 @@ static struct ndis_adapter *make_instance(struct ndis_driver *d, const char *nam
     return a;
 }
 
-NDIS_STATUS NTAPI NdisIMInitializeDeviceInstanceEx(NDIS_HANDLE DriverHandle, PNDIS_STRING DriverInstance,
+NDIS_STATUS NTAPI NdisIMInitializeDeviceInstanceEx(NDIS_HANDLE DriverHandle,
+                                                   PNDIS_STRING DriverInstance,
                                                    NDIS_HANDLE DeviceContext)
 {
     struct ndis_driver *d = ndis_handle_get(DriverHandle, NDIS_H_MINIPORT_DRIVER, __func__);
@@ -110,7 +113,8 @@ NDIS_STATUS NTAPI NdisIMDeInitializeDeviceInstance(NDIS_HANDLE NdisMiniportHandl
 }
 NT_EXPORT(NdisIMDeInitializeDeviceInstance);
 
-NDIS_STATUS NTAPI NdisIMCancelInitializeDeviceInstance(NDIS_HANDLE DriverHandle, PNDIS_STRING DeviceInstance)
+NDIS_STATUS NTAPI NdisIMCancelInitializeDeviceInstance(NDIS_HANDLE DriverHandle,
+                                                       PNDIS_STRING DeviceInstance)
 {
     struct ndis_driver *d = ndis_handle_get(DriverHandle, NDIS_H_MINIPORT_DRIVER, __func__);
     struct ndis_adapter *a;
@@ -138,7 +142,8 @@ NDIS_HANDLE NTAPI NdisIMGetBindingContext(NDIS_HANDLE NdisBindingHandle)
 }
 NT_EXPORT(NdisIMGetBindingContext);
 
-/* Tells NDIS that the two halves belong together; nothing here depends on it, so the handles are judged and that is all. */
+/* Tells NDIS that the two halves belong together; nothing here depends on it, so the handles are
+ * judged and that is all. */
 VOID NTAPI NdisIMAssociateMiniport(NDIS_HANDLE DriverHandle, NDIS_HANDLE ProtocolHandle)
 {
     ndis_handle_get(DriverHandle, NDIS_H_MINIPORT_DRIVER, __func__);

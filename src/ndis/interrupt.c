@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NdisMRegisterInterruptEx: line and message interrupts, their service routines and DPCs. A registration holds one vector per message (or the
- * line); each vector has one DPC per processor loop, as a DPC that is queued is not queued again.
+ * NdisMRegisterInterruptEx: line and message interrupts, their service routines and DPCs. A
+ * registration holds one vector per message (or the line); each vector has one DPC per processor
+ * loop, as a DPC that is queued is not queued again.
  */
 #include "ndis/private.h"
 
@@ -56,7 +57,8 @@ static void dpc_run(void *arg)
     struct ndis_call call = ndis_call_begin(i->adapter->driver->owner);
 
     if (i->messages)
-        i->chars.MessageInterruptDpcHandler(i->context, d->vector->message, context, throttles ? &throttle : NULL, NULL);
+        i->chars.MessageInterruptDpcHandler(i->context, d->vector->message, context,
+                                            throttles ? &throttle : NULL, NULL);
     else
         i->chars.InterruptDpcHandler(i->context, context, throttles ? &throttle : NULL, NULL);
     ndis_call_end(&call, "MiniportInterruptDPC");
@@ -71,7 +73,8 @@ static KAFFINITY queue(struct vector *v, KAFFINITY processors, void *context)
     KAFFINITY queued = 0;
 
     for (unsigned cpu = 0; cpu < 64 && processors >> cpu; cpu++) {
-        struct vector_dpc *d = &v->dpcs[cpu % loops]; /* the rest of the processors are threads without a queue */
+        struct vector_dpc *d =
+            &v->dpcs[cpu % loops]; /* the rest of the processors are threads without a queue */
 
         if (!(processors >> cpu & 1))
             continue;
@@ -118,7 +121,8 @@ static bool service(void *context, uint32_t message)
 static void count_resources(struct ndis_adapter *a, ULONG *messages, bool *line)
 {
     const CM_RESOURCE_LIST *list = nt_device_resources(a->device);
-    const CM_PARTIAL_RESOURCE_LIST *partial = list && list->Count ? &list->List[0].PartialResourceList : NULL;
+    const CM_PARTIAL_RESOURCE_LIST *partial =
+        list && list->Count ? &list->List[0].PartialResourceList : NULL;
 
     *messages = 0;
     *line = false;
@@ -148,7 +152,8 @@ static void interrupt_free(struct ndis_interrupt *i)
 }
 
 static struct ndis_interrupt *interrupt_new(struct ndis_adapter *a, NDIS_HANDLE context,
-                                            const NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS *c, ULONG messages)
+                                            const NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS *c,
+                                            ULONG messages)
 {
     ULONG count = messages ? messages : 1;
     struct ndis_interrupt *i = calloc(1, sizeof(*i) + count * sizeof(i->vectors[0]));
@@ -178,7 +183,8 @@ static struct ndis_interrupt *interrupt_new(struct ndis_adapter *a, NDIS_HANDLE 
 
 static int make_table(struct ndis_interrupt *i)
 {
-    size_t entries = offsetof(IO_INTERRUPT_MESSAGE_INFO, MessageInfo) + i->count * sizeof(i->table->MessageInfo[0]);
+    size_t entries = offsetof(IO_INTERRUPT_MESSAGE_INFO, MessageInfo) +
+                     i->count * sizeof(i->table->MessageInfo[0]);
 
     if (!i->messages)
         return 0;
@@ -205,12 +211,13 @@ static int connect(struct ndis_interrupt *i)
     int err = 0;
 
     for (ULONG n = 0; n < i->count && !err; n++)
-        err = nt_interrupt_connect(i->adapter->device, i->messages ? (int)n : -1, i->vectors[n].loop, service,
-                                   &i->vectors[n], &i->vectors[n].nt);
+        err = nt_interrupt_connect(i->adapter->device, i->messages ? (int)n : -1,
+                                   i->vectors[n].loop, service, &i->vectors[n], &i->vectors[n].nt);
     return err ? err : make_table(i);
 }
 
-static NDIS_STATUS check_characteristics(struct ndis_adapter *a, const NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS *c)
+static NDIS_STATUS check_characteristics(struct ndis_adapter *a,
+                                         const NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS *c)
 {
     if (c->Header.Type != NDIS_OBJECT_TYPE_MINIPORT_INTERRUPT ||
         c->Header.Revision < NDIS_MINIPORT_INTERRUPT_REVISION_1)
@@ -220,13 +227,15 @@ static NDIS_STATUS check_characteristics(struct ndis_adapter *a, const NDIS_MINI
     if (c->InterruptHandler && c->InterruptDpcHandler &&
         (!c->MsiSupported || (c->MessageInterruptHandler && c->MessageInterruptDpcHandler)))
         return NDIS_STATUS_SUCCESS;
-    ndis_adapter_finding(a, "NT-REGISTER", "NdisMRegisterInterruptEx without the handlers it needs");
+    ndis_adapter_finding(a, "NT-REGISTER",
+                         "NdisMRegisterInterruptEx without the handlers it needs");
     return NDIS_STATUS_BAD_CHARACTERISTICS;
 }
 
-NDIS_STATUS NTAPI NdisMRegisterInterruptEx(NDIS_HANDLE MiniportAdapterHandle, NDIS_HANDLE MiniportInterruptContext,
-                                           PNDIS_MINIPORT_INTERRUPT_CHARACTERISTICS MiniportInterruptCharacteristics,
-                                           PNDIS_HANDLE NdisInterruptHandle)
+NDIS_STATUS NTAPI
+NdisMRegisterInterruptEx(NDIS_HANDLE MiniportAdapterHandle, NDIS_HANDLE MiniportInterruptContext,
+                         PNDIS_MINIPORT_INTERRUPT_CHARACTERISTICS MiniportInterruptCharacteristics,
+                         PNDIS_HANDLE NdisInterruptHandle)
 {
     NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS *c = MiniportInterruptCharacteristics;
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
@@ -319,9 +328,9 @@ static bool run_synchronized(void *arg)
     return result;
 }
 
-BOOLEAN NTAPI NdisMSynchronizeWithInterruptEx(NDIS_HANDLE NdisInterruptHandle, ULONG MessageId,
-                                              MINIPORT_SYNCHRONIZE_INTERRUPT_HANDLER SynchronizeFunction,
-                                              PVOID SynchronizeContext)
+BOOLEAN NTAPI NdisMSynchronizeWithInterruptEx(
+    NDIS_HANDLE NdisInterruptHandle, ULONG MessageId,
+    MINIPORT_SYNCHRONIZE_INTERRUPT_HANDLER SynchronizeFunction, PVOID SynchronizeContext)
 {
     struct ndis_interrupt *i = ndis_handle_get(NdisInterruptHandle, NDIS_H_INTERRUPT, __func__);
     struct synchronized s = {i, SynchronizeFunction, SynchronizeContext};
@@ -332,11 +341,13 @@ BOOLEAN NTAPI NdisMSynchronizeWithInterruptEx(NDIS_HANDLE NdisInterruptHandle, U
         finding_report("NT-INTERRUPT", "%s: message %u of %u", __func__, MessageId, i->count);
         return FALSE;
     }
-    return (BOOLEAN)nt_interrupt_synchronize(i->vectors[i->messages ? MessageId : 0].nt, run_synchronized, &s);
+    return (BOOLEAN)nt_interrupt_synchronize(i->vectors[i->messages ? MessageId : 0].nt,
+                                             run_synchronized, &s);
 }
 NT_EXPORT(NdisMSynchronizeWithInterruptEx);
 
-static KAFFINITY queue_dpc(NDIS_HANDLE h, ULONG message, KAFFINITY processors, PVOID context, const char *what)
+static KAFFINITY queue_dpc(NDIS_HANDLE h, ULONG message, KAFFINITY processors, PVOID context,
+                           const char *what)
 {
     struct ndis_interrupt *i = ndis_handle_get(h, NDIS_H_INTERRUPT, what);
 
@@ -352,15 +363,17 @@ static KAFFINITY queue_dpc(NDIS_HANDLE h, ULONG message, KAFFINITY processors, P
 ULONG NTAPI NdisMQueueDpc(NDIS_HANDLE NdisInterruptHandle, ULONG MessageId, ULONG TargetProcessors,
                           PVOID MiniportDpcContext)
 {
-    return (ULONG)queue_dpc(NdisInterruptHandle, MessageId, TargetProcessors, MiniportDpcContext, __func__);
+    return (ULONG)queue_dpc(NdisInterruptHandle, MessageId, TargetProcessors, MiniportDpcContext,
+                            __func__);
 }
 NT_EXPORT(NdisMQueueDpc);
 
-KAFFINITY NTAPI NdisMQueueDpcEx(NDIS_HANDLE NdisInterruptHandle, ULONG MessageId, PGROUP_AFFINITY TargetProcessors,
-                                PVOID MiniportDpcContext)
+KAFFINITY NTAPI NdisMQueueDpcEx(NDIS_HANDLE NdisInterruptHandle, ULONG MessageId,
+                                PGROUP_AFFINITY TargetProcessors, PVOID MiniportDpcContext)
 {
     if (!TargetProcessors || TargetProcessors->Group != 0)
         return 0;
-    return queue_dpc(NdisInterruptHandle, MessageId, TargetProcessors->Mask, MiniportDpcContext, __func__);
+    return queue_dpc(NdisInterruptHandle, MessageId, TargetProcessors->Mask, MiniportDpcContext,
+                     __func__);
 }
 NT_EXPORT(NdisMQueueDpcEx);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * OID_TCP_OFFLOAD_PARAMETERS and the standardized keywords: before the set goes down, NDIS stores each setting in the adapter's key: keyword =
- * field - 1, field 0 leaves it (PAR-17). A set that then fails changes nothing, so what stood there is put back (PAR-7).
+ * OID_TCP_OFFLOAD_PARAMETERS and the standardized keywords: before the set goes down, NDIS stores
+ * each setting in the adapter's key: keyword = field - 1, field 0 leaves it (PAR-17). A set that
+ * then fails changes nothing, so what stood there is put back (PAR-7).
  */
 #include "ndis/private.h"
 
@@ -39,10 +40,12 @@ static UCHAR field_of(const NDIS_OFFLOAD_PARAMETERS *p, size_t i)
     return ((const UCHAR *)p)[keywords[i].field];
 }
 
-/* Contents that mean something. What does not is the miniport's to refuse (PAR-4, PAR-6), and no keyword is touched for it. */
+/* Contents that mean something. What does not is the miniport's to refuse (PAR-4, PAR-6), and no
+ * keyword is touched for it. */
 static bool understood(const NDIS_OFFLOAD_PARAMETERS *p, ULONG bytes)
 {
-    if (!p || bytes < NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1 || p->Header.Type != NDIS_OBJECT_TYPE_DEFAULT ||
+    if (!p || bytes < NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1 ||
+        p->Header.Type != NDIS_OBJECT_TYPE_DEFAULT ||
         p->Header.Revision < NDIS_OFFLOAD_PARAMETERS_REVISION_1 ||
         p->Header.Size < NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1 || p->Header.Size > bytes)
         return false;
@@ -61,14 +64,16 @@ static int store(struct ndis_adapter *a, const NDIS_OFFLOAD_PARAMETERS *p, struc
 
         if (!field_of(p, i))
             continue;
-        k->old[i].bytes = reg_get(a->key, keywords[i].name, &k->old[i].type, k->old[i].value, sizeof(k->old[i].value));
+        k->old[i].bytes = reg_get(a->key, keywords[i].name, &k->old[i].type, k->old[i].value,
+                                  sizeof(k->old[i].value));
         err = reg_set_sz(a->key, keywords[i].name, text);
         k->old[i].written = !err;
     }
     return err;
 }
 
-NDIS_STATUS ndis_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, struct ndis_keywords **before)
+NDIS_STATUS ndis_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *r,
+                                struct ndis_keywords **before)
 {
     const NDIS_OFFLOAD_PARAMETERS *p = r->DATA.SET_INFORMATION.InformationBuffer;
     struct ndis_keywords *k;

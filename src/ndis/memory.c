@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NDIS's general-purpose exports: memory, strings, times, versions, interlocked operations; most stand for the kernel's. */
+/* NDIS's general-purpose exports: memory, strings, times, versions, interlocked operations; most
+ * stand for the kernel's. */
 #include "ndis/adapter.h"
 
 #include "nt/export.h"
@@ -39,7 +40,8 @@ VOID NTAPI NdisFreeMemory(PVOID VirtualAddress, UINT Length, UINT MemoryFlags)
 {
     (void)Length;
     if (MemoryFlags)
-        finding_report("NT-POOL", "NdisFreeMemory with flags %#x: such memory is not allocated any more",
+        finding_report("NT-POOL",
+                       "NdisFreeMemory with flags %#x: such memory is not allocated any more",
                        MemoryFlags);
     if (VirtualAddress)
         ExFreePool(VirtualAddress);
@@ -59,7 +61,8 @@ VOID NTAPI NdisFreeMemoryWithTagPriority(NDIS_HANDLE NdisHandle, PVOID VirtualAd
 }
 NT_EXPORT(NdisFreeMemoryWithTagPriority);
 
-PNDIS_GENERIC_OBJECT NTAPI NdisAllocateGenericObject(PDRIVER_OBJECT DriverObject, ULONG Tag, USHORT Size)
+PNDIS_GENERIC_OBJECT NTAPI NdisAllocateGenericObject(PDRIVER_OBJECT DriverObject, ULONG Tag,
+                                                     USHORT Size)
 {
     PNDIS_GENERIC_OBJECT o;
 
@@ -115,7 +118,8 @@ NDIS_STATUS NTAPI NdisUnicodeStringToAnsiString(PNDIS_ANSI_STRING DestinationStr
 }
 NT_EXPORT(NdisUnicodeStringToAnsiString);
 
-NDIS_STATUS NTAPI NdisUpcaseUnicodeString(PUNICODE_STRING DestinationString, PUNICODE_STRING SourceString)
+NDIS_STATUS NTAPI NdisUpcaseUnicodeString(PUNICODE_STRING DestinationString,
+                                          PUNICODE_STRING SourceString)
 {
     return RtlUpcaseUnicodeString(DestinationString, SourceString, FALSE);
 }

@@ -1,152 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* NBL and NB pools as drivers use them, context space, and the ownership word of each NBL. Pages: NdisAllocateNetBufferListPool,
- * NdisAllocateNetBufferList, NET_BUFFER_LIST_POOL_PARAMETERS, NdisAllocateNetBufferListContext. */
+/* NBL and NB pools as drivers use them, context space, and the ownership word of each NBL. Pages:
+ * NdisAllocateNetBufferListPool, NdisAllocateNetBufferList, NET_BUFFER_LIST_POOL_PARAMETERS,
+ * NdisAllocateNetBufferListContext. */
 #include "ndis/nbl_slab.h"
 
 #include "nt/export.h"
 
-enum { CONTEXT_MAX = 0xfff0, DATA_MAX = 1 << 20, OWN_TAG = 0x7369646e /* "ndis" */ };
-
-/* Context space that did not fit into the block: made at need, freed when its last byte is given back. */
-struct context_more {
-    bool from_allocate; /* NdisAllocateNetBufferList itself made it: goes with the NBL */
-    NET_BUFFER_LIST_CONTEXT context;
-};
-
-/* Sides. */
-enum { NBL_AT = sizeof(struct ndis_nbl_side), NB_AT = sizeof(struct ndis_nb_side) };
-
-struct ndis_nbl_side *ndis_nbl_side_of(const NET_BUFFER_LIST *nbl)
-{
-    return (struct ndis_nbl_side *)ndis_block_find(nbl, NDIS_BLOCK_NBL, NBL_AT);
-}
-
-struct ndis_block *ndis_nb_block_of(const NET_BUFFER *nb)
-{
-    return ndis_block_find(nb, NDIS_BLOCK_NB, NB_AT);
-}
-
-bool ndis_nb_is_ours(const NET_BUFFER *nb)
-{
-    return ndis_nb_block_of(nb) || ndis_block_find_nb_in_nbl(nb);
-}
-
-struct ndis_block *ndis_mdl_block_of(const MDL *mdl)
-{
-    return ndis_block_find(mdl, NDIS_BLOCK_MDL, NB_AT);
-}
-
-/* Ownership. */
-static unsigned own_depth(uint32_t own) /* levels above DRIVER */
-{
-    return own ? (35u - (unsigned)__builtin_clz(own)) / 4 - 1 : 0;
-}
-
-enum ndis_own ndis_nbl_own(const struct ndis_nbl_side *s)
-{
-    return (enum ndis_own)(atomic_load_explicit(&s->block.own, memory_order_acquire) & 0xf);
-}
-
-struct ndis_adapter *ndis_nbl_top(const struct ndis_nbl_side *s)
-{
-    unsigned depth = own_depth(atomic_load_explicit(&s->block.own, memory_order_acquire));
-
-    return depth ? s->hop[depth - 1].adapter : NULL;
-}
-
-const char *ndis_own_name(enum ndis_own own)
-{
-    static const char *const names[] = {"free in its pool", "with the driver that allocated it",
-                                        "sent to a miniport and not completed",
-                                        "lent to the layers above and not returned",
-                                        "shown to the layers above with RESOURCES"};
-
-    return (unsigned)own < ARRAY_LEN(names) ? names[own] : "corrupt";
-}
-
-bool ndis_nbl_push(struct ndis_nbl_side *s, enum ndis_own kind, const struct ndis_hop *hop)
-{
-    uint32_t own = atomic_load_explicit(&s->block.own, memory_order_acquire);
-    unsigned depth = own_depth(own);
-
-    if (own == NDIS_OWN_FREE || depth >= NDIS_HOPS)
-        return false;
-    s->hop[depth] = *hop;
-    return atomic_compare_exchange_strong_explicit(&s->block.own, &own, own << 4 | kind,
-                                                   memory_order_acq_rel, memory_order_relaxed);
-}
-
-bool ndis_nbl_pop(struct ndis_nbl_side *s, enum ndis_own kind, const struct ndis_adapter *adapter,
-                  const struct ndis_binding *binding, struct ndis_hop *out)
-{
-    uint32_t own = atomic_load_explicit(&s->block.own, memory_order_acquire);
-    unsigned depth = own_depth(own);
-
-    if ((own & 0xf) != (uint32_t)kind || depth == 0)
-        return false;
-    *out = s->hop[depth - 1];
-    if (out->adapter != adapter || (binding && out->binding != binding))
-        return false;
-    return atomic_compare_exchange_strong_explicit(&s->block.own, &own, own >> 4,
-                                                   memory_order_acq_rel, memory_order_relaxed);
-}
-
-struct recovery {
-    enum ndis_own kind;
-    const struct ndis_adapter *adapter;
-    const struct ndis_binding *binding;
-    NET_BUFFER_LIST *first;
-    uint32_t count;
-};
-
-static void recover_one(struct ndis_block *b, void *arg)
-{
-    struct ndis_nbl_side *s = (struct ndis_nbl_side *)b;
-    struct recovery *r = arg;
-    struct ndis_hop hop;
-
-    if (!ndis_nbl_pop(s, r->kind, r->adapter, r->binding, &hop))
-        return;
-    ndis_side_nbl(s)->Next = r->first;
-    r->first = ndis_side_nbl(s);
-    r->count++;
-}
-
-NET_BUFFER_LIST *ndis_nbl_recover(enum ndis_own kind, const struct ndis_adapter *adapter,
-                                  const struct ndis_binding *binding, uint32_t *count)
-{
-    struct recovery r = {.kind = kind, .adapter = adapter, .binding = binding};
-
-    ndis_block_each(NDIS_BLOCK_NBL, recover_one, &r);
-    *count = r.count;
-    return r.first;
-}
-
-static uint64_t mix(uint64_t h, uint64_t word)
-{
-    h = (h ^ word) * 0x9e3779b97f4a7c15ull;
-    return h ^ h >> 29;
-}
-
-uint64_t ndis_nbl_shape(const NET_BUFFER_LIST *nbl)
-{
-    enum { LIMIT = 4096 }; /* a chain made into a ring must not hang us */
-    uint64_t h = 1;
-    unsigned left = LIMIT;
-
-    for (const NET_BUFFER *nb = nbl->FirstNetBuffer; nb && left; nb = nb->Next, left--) {
-        h = mix(h, (uintptr_t)nb);
-        h = mix(h, (uintptr_t)nb->CurrentMdl);
-        h = mix(h, (uint64_t)nb->CurrentMdlOffset << 32 | nb->DataOffset);
-        h = mix(h, nb->stDataLength);
-        for (const MDL *m = nb->MdlChain; m && left; m = m->Next, left--) {
-            h = mix(h, (uintptr_t)m);
-            h = mix(h, (uintptr_t)m->StartVa);
-            h = mix(h, (uint64_t)m->ByteOffset << 32 | m->ByteCount);
-        }
-    }
-    return h;
-}
+enum { DATA_MAX = 1 << 20, OWN_TAG = 0x7369646e /* "ndis" */ };
 
 /* Pools. */
 static uint32_t mdl_bytes(size_t span)
@@ -181,14 +41,14 @@ static bool nbl_is_poisoned(const NET_BUFFER_LIST *nbl)
 
 static void nbl_prepare(struct ndis_pool *pool, struct ndis_block *b)
 {
-    nbl_poison(ndis_block_at(b, NBL_AT));
+    nbl_poison(ndis_block_at(b, NDIS_NBL_AT));
     if (pool->mdl_at)
         block_mdl_prepare(pool, b);
 }
 
 static uint32_t nbl_layout(struct ndis_pool *pool, bool with_nb)
 {
-    uint32_t at = ALIGN_UP((uint32_t)(NBL_AT + sizeof(NET_BUFFER_LIST)), 16u);
+    uint32_t at = ALIGN_UP((uint32_t)(NDIS_NBL_AT + sizeof(NET_BUFFER_LIST)), 16u);
 
     if (with_nb) {
         pool->nb_at = at;
@@ -213,7 +73,7 @@ static struct ndis_pool *nbl_pool_new(const NET_BUFFER_LIST_POOL_PARAMETERS *p)
     if (!pool)
         return NULL;
     pool->kind = NDIS_BLOCK_NBL;
-    pool->side_bytes = NBL_AT;
+    pool->side_bytes = NDIS_NBL_AT;
     pool->context_bytes = p->ContextSize;
     pool->data_bytes = p->DataSize;
     pool->tag = p->PoolTag;
@@ -226,12 +86,12 @@ static struct ndis_pool *nbl_pool_new(const NET_BUFFER_LIST_POOL_PARAMETERS *p)
 static struct ndis_pool *nb_pool_new(uint32_t tag, uint32_t data_bytes)
 {
     struct ndis_pool *pool = ndis_pool_new();
-    uint32_t at = ALIGN_UP((uint32_t)(NB_AT + sizeof(NET_BUFFER)), 16u);
+    uint32_t at = ALIGN_UP((uint32_t)(NDIS_NB_AT + sizeof(NET_BUFFER)), 16u);
 
     if (!pool)
         return NULL;
     pool->kind = NDIS_BLOCK_NB;
-    pool->side_bytes = NB_AT;
+    pool->side_bytes = NDIS_NB_AT;
     pool->tag = tag;
     pool->data_bytes = data_bytes;
     if (data_bytes) {
@@ -282,11 +142,12 @@ NDIS_HANDLE NTAPI NdisAllocateNetBufferListPool(NDIS_HANDLE NdisHandle,
     NT_DISPATCH_MAX();
     if (NdisHandle && !ndis_handle_is_any(NdisHandle, __func__))
         return NULL;
-    if (!Parameters || !pool_header_ok(&Parameters->Header, NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
-                                       NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1))
+    if (!Parameters ||
+        !pool_header_ok(&Parameters->Header, NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
+                        NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1))
         return NULL;
     if (Parameters->ContextSize % MEMORY_ALLOCATION_ALIGNMENT || Parameters->DataSize > DATA_MAX ||
-        Parameters->ContextSize > CONTEXT_MAX || !nt_may_allocate())
+        Parameters->ContextSize > NDIS_CONTEXT_MAX || !nt_may_allocate())
         return NULL;
     return pool_hand_out(nbl_pool_new(Parameters), true);
 }
@@ -423,14 +284,15 @@ PNET_BUFFER NTAPI NdisAllocateNetBuffer(NDIS_HANDLE PoolHandle, PMDL MdlChain, U
 
     if (!b)
         return NULL;
-    nb = ndis_block_at(b, NB_AT);
+    nb = ndis_block_at(b, NDIS_NB_AT);
     nb_init(nb, pool);
     nb_set_data(nb, MdlChain, DataOffset, DataLength);
     return nb;
 }
 NT_EXPORT(NdisAllocateNetBuffer);
 
-/* The whole buffer is unused data space: drivers make it used by retreating, so length 0 at its end. */
+/* The whole buffer is unused data space: drivers make it used by retreating, so length 0 at its
+ * end. */
 PNET_BUFFER NTAPI NdisAllocateNetBufferMdlAndData(NDIS_HANDLE PoolHandle)
 {
     struct ndis_pool *pool = ndis_handle_get(PoolHandle, NDIS_H_NB_POOL, __func__);
@@ -446,7 +308,7 @@ PNET_BUFFER NTAPI NdisAllocateNetBufferMdlAndData(NDIS_HANDLE PoolHandle)
     b = block_take_as_driver(pool);
     if (!b)
         return NULL;
-    nb = ndis_block_at(b, NB_AT);
+    nb = ndis_block_at(b, NDIS_NB_AT);
     nb_init(nb, pool);
     nb_set_data(nb, ndis_block_at(b, pool->mdl_at), pool->data_bytes, 0);
     return nb;
@@ -467,81 +329,14 @@ VOID NTAPI NdisFreeNetBuffer(PNET_BUFFER NetBuffer)
         finding_report("NT-NBL", "NET_BUFFER %p freed twice", (void *)NetBuffer);
         return;
     }
-    if (b->pool->mdl_at) /* the chain may have been cut or lengthened; the block's own MDL stands alone again */
+    if (b->pool->mdl_at) /* the chain may have been cut or lengthened; the block's own MDL stands
+                            alone again */
         block_mdl_prepare(b->pool, b);
     ndis_block_give(b);
 }
 NT_EXPORT(NdisFreeNetBuffer);
 
 /* NET_BUFFER_LISTs. */
-static struct context_more *context_new(uint32_t size, uint32_t offset, uint32_t tag)
-{
-    struct context_more *more = NULL;
-
-    if (size > CONTEXT_MAX || !nt_may_allocate())
-        return NULL;
-    more = aligned_alloc(16, ALIGN_UP(sizeof *more + size, 16));
-    if (!more)
-        return NULL;
-    memset(more, 0, sizeof *more + size);
-    more->context.Size = (USHORT)size;
-    more->context.Offset = (USHORT)offset;
-    nt_ledger_add(NT_RES_POOL_MEMORY, more, size, tag);
-    return more;
-}
-
-static void context_free(NET_BUFFER_LIST *nbl)
-{
-    struct context_more *more = CONTAINER_OF(nbl->Context, struct context_more, context);
-
-    nbl->Context = nbl->Context->Next;
-    nt_ledger_remove(NT_RES_POOL_MEMORY, more);
-    free(more);
-}
-
-static NET_BUFFER_LIST_CONTEXT *context_of_block(const struct ndis_block *b)
-{
-    return b->pool->context_at ? ndis_block_at(b, b->pool->context_at) : NULL;
-}
-
-static bool context_init(NET_BUFFER_LIST *nbl, struct ndis_block *b, uint32_t size, uint32_t backfill)
-{
-    NET_BUFFER_LIST_CONTEXT *inner = context_of_block(b);
-    struct context_more *more;
-
-    if (inner) {
-        inner->Next = NULL;
-        inner->Size = (USHORT)b->pool->context_bytes;
-        inner->Offset = inner->Size;
-        nbl->Context = inner;
-    }
-    if (size + backfill == 0)
-        return true;
-    if (inner && size + backfill <= inner->Size) {
-        inner->Offset = (USHORT)(inner->Size - size);
-        return true;
-    }
-    more = context_new(size + backfill, backfill, b->pool->tag);
-    if (!more)
-        return false;
-    more->from_allocate = true;
-    more->context.Next = nbl->Context;
-    nbl->Context = &more->context;
-    return true;
-}
-
-static void context_fini(NET_BUFFER_LIST *nbl, const struct ndis_block *b)
-{
-    const NET_BUFFER_LIST_CONTEXT *inner = context_of_block(b);
-
-    while (nbl->Context && nbl->Context != inner) {
-        if (!CONTAINER_OF(nbl->Context, struct context_more, context)->from_allocate)
-            finding_report("GEN-10", "NBL %p freed with %u bytes of context space still allocated",
-                           (void *)nbl, nbl->Context->Size);
-        context_free(nbl);
-    }
-}
-
 static NET_BUFFER_LIST *nbl_new(struct ndis_pool *pool, uint32_t context, uint32_t backfill)
 {
     struct ndis_block *b = nt_may_allocate() ? ndis_block_take(pool) : NULL;
@@ -558,7 +353,7 @@ static NET_BUFFER_LIST *nbl_new(struct ndis_pool *pool, uint32_t context, uint32
     nbl->NdisPoolHandle = pool;
     nbl->NetBufferListInfo[NetBufferListProtocolId] = (PVOID)(ULONG_PTR)pool->protocol_id;
     s->last = NULL;
-    if (!context_init(nbl, b, context, backfill)) {
+    if (!ndis_context_init(nbl, b, context, backfill)) {
         nbl_poison(nbl);
         ndis_block_give(b);
         return NULL;
@@ -575,28 +370,20 @@ static NET_BUFFER_LIST *nbl_new(struct ndis_pool *pool, uint32_t context, uint32
     return nbl;
 }
 
-static bool context_sizes_ok(USHORT size, USHORT backfill, uint32_t unit, const char *call)
-{
-    if ((size | backfill) % unit == 0)
-        return true;
-    finding_report("NT-NBL", "%s: context sizes %u and %u are not multiples of %u", call, size,
-                   backfill, unit);
-    return false;
-}
-
 PNET_BUFFER_LIST NTAPI NdisAllocateNetBufferList(NDIS_HANDLE PoolHandle, USHORT ContextSize,
                                                  USHORT ContextBackFill)
 {
     struct ndis_pool *pool = ndis_handle_get(PoolHandle, NDIS_H_NBL_POOL, __func__);
 
     if (!pool ||
-        !context_sizes_ok(ContextSize, ContextBackFill, MEMORY_ALLOCATION_ALIGNMENT, __func__))
+        !ndis_context_sizes_ok(ContextSize, ContextBackFill, MEMORY_ALLOCATION_ALIGNMENT, __func__))
         return NULL;
     return nbl_new(pool, ContextSize, ContextBackFill);
 }
 NT_EXPORT(NdisAllocateNetBufferList);
 
-PNET_BUFFER_LIST NTAPI NdisAllocateNetBufferAndNetBufferList(NDIS_HANDLE PoolHandle, USHORT ContextSize,
+PNET_BUFFER_LIST NTAPI NdisAllocateNetBufferAndNetBufferList(NDIS_HANDLE PoolHandle,
+                                                             USHORT ContextSize,
                                                              USHORT ContextBackFill, PMDL MdlChain,
                                                              ULONG DataOffset, SIZE_T DataLength)
 {
@@ -604,7 +391,7 @@ PNET_BUFFER_LIST NTAPI NdisAllocateNetBufferAndNetBufferList(NDIS_HANDLE PoolHan
     NET_BUFFER_LIST *nbl;
 
     if (!pool ||
-        !context_sizes_ok(ContextSize, ContextBackFill, MEMORY_ALLOCATION_ALIGNMENT, __func__))
+        !ndis_context_sizes_ok(ContextSize, ContextBackFill, MEMORY_ALLOCATION_ALIGNMENT, __func__))
         return NULL;
     if (!pool->nb_at || pool->mdl_at) {
         finding_report("NT-NBL", "%s needs a pool with fAllocateNetBuffer and without data",
@@ -618,9 +405,10 @@ PNET_BUFFER_LIST NTAPI NdisAllocateNetBufferAndNetBufferList(NDIS_HANDLE PoolHan
 }
 NT_EXPORT(NdisAllocateNetBufferAndNetBufferList);
 
-static void nbl_free_finding(NET_BUFFER_LIST *nbl, const struct ndis_nbl_side *s, uint32_t own)
+static void nbl_free_finding(NET_BUFFER_LIST *nbl, struct ndis_nbl_side *s, uint32_t own)
 {
-    const struct ndis_adapter *a = own_depth(own) ? s->hop[own_depth(own) - 1].adapter : s->last;
+    const struct ndis_hop *top = ndis_nbl_top(s);
+    const struct ndis_adapter *a = top ? top->adapter : s->last;
     const char *rule = (own & 0xf) == NDIS_OWN_SENT ? "GEN-13"
                        : own == NDIS_OWN_FREE       ? "NT-NBL"
                                                     : "GEN-20";
@@ -643,47 +431,10 @@ VOID NTAPI NdisFreeNetBufferList(PNET_BUFFER_LIST NetBufferList)
         nbl_free_finding(NetBufferList, s, own);
         return;
     }
-    context_fini(NetBufferList, &s->block);
+    ndis_context_fini(NetBufferList, &s->block);
     if (s->block.pool->mdl_at)
         block_mdl_prepare(s->block.pool, &s->block);
     nbl_poison(NetBufferList);
     ndis_block_give(&s->block);
 }
 NT_EXPORT(NdisFreeNetBufferList);
-
-NDIS_STATUS NTAPI NdisAllocateNetBufferListContext(PNET_BUFFER_LIST NetBufferList, USHORT ContextSize,
-                                                   USHORT ContextBackFill, ULONG PoolTag)
-{
-    NET_BUFFER_LIST_CONTEXT *c = NetBufferList->Context;
-    struct context_more *more;
-
-    if (!context_sizes_ok(ContextSize, ContextBackFill, sizeof(void *), __func__))
-        return NDIS_STATUS_FAILURE;
-    if (c && c->Offset >= ContextSize) {
-        c->Offset = (USHORT)(c->Offset - ContextSize);
-        return NDIS_STATUS_SUCCESS;
-    }
-    more = context_new((uint32_t)ContextSize + ContextBackFill, ContextBackFill, PoolTag);
-    if (!more)
-        return NDIS_STATUS_RESOURCES;
-    more->context.Next = c;
-    NetBufferList->Context = &more->context;
-    return NDIS_STATUS_SUCCESS;
-}
-NT_EXPORT(NdisAllocateNetBufferListContext);
-
-VOID NTAPI NdisFreeNetBufferListContext(PNET_BUFFER_LIST NetBufferList, USHORT ContextSize)
-{
-    const struct ndis_nbl_side *s = ndis_nbl_side_of(NetBufferList);
-    NET_BUFFER_LIST_CONTEXT *c = s ? NetBufferList->Context : NULL;
-
-    if (!c || c->Size - c->Offset < ContextSize) {
-        finding_report("NT-NBL", "NdisFreeNetBufferListContext of %u bytes, more than NBL %p has",
-                       ContextSize, (void *)NetBufferList);
-        return;
-    }
-    c->Offset = (USHORT)(c->Offset + ContextSize);
-    if (c->Offset == c->Size && c != context_of_block(&s->block))
-        context_free(NetBufferList);
-}
-NT_EXPORT(NdisFreeNetBufferListContext);

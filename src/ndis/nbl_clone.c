@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* NBLs derived from others without copying data: clones, fragments, reassembled ones. New MDLs describe the original's used data space from
- * its start. Pages: NdisAllocateCloneNetBufferList, NdisAllocateFragmentNetBufferList, NdisAllocateReassembledNetBufferList. */
+/* NBLs derived from others without copying data: clones, fragments, reassembled ones. New MDLs
+ * describe the original's used data space from its start. Pages: NdisAllocateCloneNetBufferList,
+ * NdisAllocateFragmentNetBufferList, NdisAllocateReassembledNetBufferList. */
 #include "ndis/nbl_slab.h"
 
 #include "nt/export.h"
@@ -17,7 +18,8 @@ static void mdls_free(MDL *chain)
     }
 }
 
-/* Appends MDLs for `length` bytes of nb from `offset` behind its data start. False: no memory, or nb is shorter. */
+/* Appends MDLs for `length` bytes of nb from `offset` behind its data start. False: no memory, or
+ * nb is shorter. */
 static bool mdls_cover(const NET_BUFFER *nb, uint32_t offset, uint32_t length, MDL **tail)
 {
     const MDL *from = nb->CurrentMdl;
@@ -144,9 +146,10 @@ static bool derived_retreat(NET_BUFFER *nb, ULONG delta, ULONG backfill)
 
 PNET_BUFFER_LIST NTAPI NdisAllocateFragmentNetBufferList(PNET_BUFFER_LIST OriginalNetBufferList,
                                                          NDIS_HANDLE NetBufferListPool,
-                                                         NDIS_HANDLE NetBufferPool, ULONG StartOffset,
-                                                         ULONG MaximumLength, ULONG DataOffsetDelta,
-                                                         ULONG DataBackFill, ULONG AllocateFragmentFlags)
+                                                         NDIS_HANDLE NetBufferPool,
+                                                         ULONG StartOffset, ULONG MaximumLength,
+                                                         ULONG DataOffsetDelta, ULONG DataBackFill,
+                                                         ULONG AllocateFragmentFlags)
 {
     NET_BUFFER *spare, **tail;
     NET_BUFFER_LIST *nbl;
@@ -157,7 +160,8 @@ PNET_BUFFER_LIST NTAPI NdisAllocateFragmentNetBufferList(PNET_BUFFER_LIST Origin
         return NULL;
     tail = &nbl->FirstNetBuffer;
     for (const NET_BUFFER *from = OriginalNetBufferList->FirstNetBuffer; from; from = from->Next) {
-        for (uint32_t at = StartOffset; at < from->DataLength; at += MIN_OF(MaximumLength, from->DataLength - at)) {
+        for (uint32_t at = StartOffset; at < from->DataLength;
+             at += MIN_OF(MaximumLength, from->DataLength - at)) {
             NET_BUFFER *nb = derived_nb(&spare, NetBufferPool);
             uint32_t length = MIN_OF(MaximumLength, from->DataLength - at);
 
@@ -179,8 +183,8 @@ fail:
 }
 NT_EXPORT(NdisAllocateFragmentNetBufferList);
 
-VOID NTAPI NdisFreeFragmentNetBufferList(PNET_BUFFER_LIST FragmentNetBufferList, ULONG DataOffsetDelta,
-                                         ULONG FreeFragmentFlags)
+VOID NTAPI NdisFreeFragmentNetBufferList(PNET_BUFFER_LIST FragmentNetBufferList,
+                                         ULONG DataOffsetDelta, ULONG FreeFragmentFlags)
 {
     (void)FreeFragmentFlags;
     NdisAdvanceNetBufferListDataStart(FragmentNetBufferList, DataOffsetDelta, TRUE, NULL);
@@ -188,14 +192,13 @@ VOID NTAPI NdisFreeFragmentNetBufferList(PNET_BUFFER_LIST FragmentNetBufferList,
 }
 NT_EXPORT(NdisFreeFragmentNetBufferList);
 
-PNET_BUFFER_LIST NTAPI NdisAllocateReassembledNetBufferList(PNET_BUFFER_LIST FragmentNetBufferList,
-                                                            NDIS_HANDLE NetBufferAndNetBufferListPoolHandle,
-                                                            ULONG StartOffset, ULONG DataOffsetDelta,
-                                                            ULONG DataBackFill,
-                                                            ULONG AllocateReassembleFlags)
+PNET_BUFFER_LIST NTAPI NdisAllocateReassembledNetBufferList(
+    PNET_BUFFER_LIST FragmentNetBufferList, NDIS_HANDLE NetBufferAndNetBufferListPoolHandle,
+    ULONG StartOffset, ULONG DataOffsetDelta, ULONG DataBackFill, ULONG AllocateReassembleFlags)
 {
     NET_BUFFER *nb;
-    NET_BUFFER_LIST *nbl = derived_new(FragmentNetBufferList, NetBufferAndNetBufferListPoolHandle, &nb);
+    NET_BUFFER_LIST *nbl =
+        derived_new(FragmentNetBufferList, NetBufferAndNetBufferListPoolHandle, &nb);
     uint32_t total = 0;
     MDL **tail;
 

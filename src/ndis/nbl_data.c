@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The data of a NET_BUFFER: moving its start, reaching it, copying it, and the MDLs it lies in. Pages: NdisRetreatNetBufferDataStart,
- * NdisAdvanceNetBufferDataStart, NdisGetDataBuffer, NdisCopyFromNetBufferToNetBuffer, NdisCopySendNetBufferListInfo. */
+/* The data of a NET_BUFFER: moving its start, reaching it, copying it, and the MDLs it lies in.
+ * Pages: NdisRetreatNetBufferDataStart, NdisAdvanceNetBufferDataStart, NdisGetDataBuffer,
+ * NdisCopyFromNetBufferToNetBuffer, NdisCopySendNetBufferListInfo. */
 #include "ndis/nbl_slab.h"
 
 #include "nt/export.h"
@@ -103,7 +104,8 @@ VOID NTAPI NdisFreeMdl(PMDL Mdl)
 }
 NT_EXPORT(NdisFreeMdl);
 
-/* Data offsets. CurrentMdl is the MDL in which the data start lies; at the very end of the chain, the last one. */
+/* Data offsets. CurrentMdl is the MDL in which the data start lies; at the very end of the chain,
+ * the last one. */
 VOID NTAPI NdisAdjustNetBufferCurrentMdl(PNET_BUFFER NetBuffer)
 {
     MDL *m = NetBuffer->MdlChain;
@@ -150,7 +152,8 @@ NDIS_STATUS NTAPI NdisRetreatNetBufferDataStart(PNET_BUFFER NetBuffer, ULONG Dat
     if (DataOffsetDelta <= NetBuffer->DataOffset) {
         NetBuffer->DataOffset -= DataOffsetDelta;
     } else {
-        /* What unused space there is lies directly before the data, so only the rest needs an MDL. */
+        /* What unused space there is lies directly before the data, so only the rest needs an MDL.
+         */
         missing = DataOffsetDelta - NetBuffer->DataOffset;
         mdl = retreat_mdl(missing, DataBackFill, AllocateMdlHandler);
         if (!mdl)
@@ -185,7 +188,8 @@ static void advance_free(NET_BUFFER *nb, NET_BUFFER_FREE_MDL_HANDLER handler)
     }
 }
 
-VOID NTAPI NdisAdvanceNetBufferDataStart(PNET_BUFFER NetBuffer, ULONG DataOffsetDelta, BOOLEAN FreeMdl,
+VOID NTAPI NdisAdvanceNetBufferDataStart(PNET_BUFFER NetBuffer, ULONG DataOffsetDelta,
+                                         BOOLEAN FreeMdl,
                                          NET_BUFFER_FREE_MDL_HANDLER FreeMdlHandler)
 {
     if (DataOffsetDelta > NetBuffer->DataLength) {
@@ -201,14 +205,13 @@ VOID NTAPI NdisAdvanceNetBufferDataStart(PNET_BUFFER NetBuffer, ULONG DataOffset
 }
 NT_EXPORT(NdisAdvanceNetBufferDataStart);
 
-NDIS_STATUS NTAPI NdisRetreatNetBufferListDataStart(PNET_BUFFER_LIST NetBufferList,
-                                                    ULONG DataOffsetDelta, ULONG DataBackFill,
-                                                    NET_BUFFER_ALLOCATE_MDL_HANDLER AllocateMdlHandler,
-                                                    NET_BUFFER_FREE_MDL_HANDLER FreeMdlHandler)
+NDIS_STATUS NTAPI NdisRetreatNetBufferListDataStart(
+    PNET_BUFFER_LIST NetBufferList, ULONG DataOffsetDelta, ULONG DataBackFill,
+    NET_BUFFER_ALLOCATE_MDL_HANDLER AllocateMdlHandler, NET_BUFFER_FREE_MDL_HANDLER FreeMdlHandler)
 {
     for (NET_BUFFER *nb = NetBufferList->FirstNetBuffer; nb; nb = nb->Next) {
-        NDIS_STATUS status = NdisRetreatNetBufferDataStart(nb, DataOffsetDelta, DataBackFill,
-                                                           AllocateMdlHandler);
+        NDIS_STATUS status =
+            NdisRetreatNetBufferDataStart(nb, DataOffsetDelta, DataBackFill, AllocateMdlHandler);
 
         if (status == NDIS_STATUS_SUCCESS)
             continue;
@@ -247,7 +250,8 @@ static struct place place_at(const NET_BUFFER *nb, uint32_t offset)
     return p;
 }
 
-/* The bytes that lie together at p, at most max; p moves behind them. NULL at the end of the chain or when an MDL cannot be mapped. */
+/* The bytes that lie together at p, at most max; p moves behind them. NULL at the end of the chain
+ * or when an MDL cannot be mapped. */
 static uint8_t *place_span(struct place *p, uint32_t max, uint32_t *bytes)
 {
     const MDL *mdl;
@@ -330,7 +334,8 @@ ULONG NTAPI NdisQueryNetBufferPhysicalCount(PNET_BUFFER NetBuffer)
 }
 NT_EXPORT(NdisQueryNetBufferPhysicalCount);
 
-/* Out-of-band information. The last of each table came after the page's list: RSC and UDP segmentation need it just the same. */
+/* Out-of-band information. The last of each table came after the page's list: RSC and UDP
+ * segmentation need it just the same. */
 static void info_copy(NET_BUFFER_LIST *to, const NET_BUFFER_LIST *from, const uint8_t *slots,
                       size_t count)
 {
@@ -342,12 +347,18 @@ VOID NTAPI NdisCopySendNetBufferListInfo(PNET_BUFFER_LIST DestNetBufferList,
                                          PNET_BUFFER_LIST SrcNetBufferList)
 {
     static const uint8_t slots[] = {
-        TcpIpChecksumNetBufferListInfo, IPsecOffloadV1NetBufferListInfo,
-        TcpLargeSendNetBufferListInfo, Ieee8021QNetBufferListInfo,
-        MediaSpecificInformation, NetBufferListCancelId,
-        NetBufferListProtocolId, IPsecOffloadV2TunnelNetBufferListInfo,
-        IPsecOffloadV2HeaderNetBufferListInfo, VirtualSubnetInfo,
-        NetBufferListFilteringInfo, UdpSegmentationOffloadInfo,
+        TcpIpChecksumNetBufferListInfo,
+        IPsecOffloadV1NetBufferListInfo,
+        TcpLargeSendNetBufferListInfo,
+        Ieee8021QNetBufferListInfo,
+        MediaSpecificInformation,
+        NetBufferListCancelId,
+        NetBufferListProtocolId,
+        IPsecOffloadV2TunnelNetBufferListInfo,
+        IPsecOffloadV2HeaderNetBufferListInfo,
+        VirtualSubnetInfo,
+        NetBufferListFilteringInfo,
+        UdpSegmentationOffloadInfo,
         TcpSendOffloadsSupplementalNetBufferListInfo,
     };
 
@@ -359,13 +370,20 @@ VOID NTAPI NdisCopyReceiveNetBufferListInfo(PNET_BUFFER_LIST DestNetBufferList,
                                             PNET_BUFFER_LIST SrcNetBufferList)
 {
     static const uint8_t slots[] = {
-        TcpIpChecksumNetBufferListInfo, IPsecOffloadV1NetBufferListInfo,
-        TcpReceiveNoPush, Ieee8021QNetBufferListInfo,
-        MediaSpecificInformation, NetBufferListFrameType,
-        NetBufferListHashValue, NetBufferListHashInfo,
-        IPsecOffloadV2TunnelNetBufferListInfo, IPsecOffloadV2HeaderNetBufferListInfo,
-        VirtualSubnetInfo, NetBufferListFilteringInfo,
-        TcpRecvSegCoalesceInfo, RscTcpTimestampDelta,
+        TcpIpChecksumNetBufferListInfo,
+        IPsecOffloadV1NetBufferListInfo,
+        TcpReceiveNoPush,
+        Ieee8021QNetBufferListInfo,
+        MediaSpecificInformation,
+        NetBufferListFrameType,
+        NetBufferListHashValue,
+        NetBufferListHashInfo,
+        IPsecOffloadV2TunnelNetBufferListInfo,
+        IPsecOffloadV2HeaderNetBufferListInfo,
+        VirtualSubnetInfo,
+        NetBufferListFilteringInfo,
+        TcpRecvSegCoalesceInfo,
+        RscTcpTimestampDelta,
     };
 
     info_copy(DestNetBufferList, SrcNetBufferList, slots, ARRAY_LEN(slots));

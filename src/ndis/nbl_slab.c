@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One reserved address range, cut into slabs of equal blocks; pools with a free list per processor. Theory in nbl.h. */
+/* One reserved address range, cut into slabs of equal blocks; pools with a free list per processor.
+ * Theory in nbl.h. */
 #include "ndis/nbl_slab.h"
 
 #include <sys/mman.h>
@@ -14,10 +15,10 @@
 
 #ifdef POISON_WITH_ASAN
 #include <sanitizer/asan_interface.h>
-#define block_poison(p, n) __asan_poison_memory_region((p), (n))
+#define block_poison(p, n)   __asan_poison_memory_region((p), (n))
 #define block_unpoison(p, n) __asan_unpoison_memory_region((p), (n))
 #else
-#define block_poison(p, n) ((void)(p), (void)(n))
+#define block_poison(p, n)   ((void)(p), (void)(n))
 #define block_unpoison(p, n) ((void)(p), (void)(n))
 #endif
 
@@ -85,8 +86,12 @@ static struct ndis_slab *slab_new(struct ndis_pool *pool)
     if (!slab)
         slab = arena_extend(chunks);
     if (slab) {
-        *slab = (struct ndis_slab){.pool = pool, .kind = pool->kind, .stride = pool->stride,
-                                   .nb_at = pool->nb_at, .first = first, .chunks = chunks};
+        *slab = (struct ndis_slab){.pool = pool,
+                                   .kind = pool->kind,
+                                   .stride = pool->stride,
+                                   .nb_at = pool->nb_at,
+                                   .first = first,
+                                   .chunks = chunks};
         slab->count = ((chunks << CHUNK_SHIFT) - first) / pool->stride;
         at = (uint32_t)(((char *)slab - arena.base) >> CHUNK_SHIFT);
         for (uint32_t i = 0; i < chunks; i++)
@@ -153,7 +158,8 @@ struct ndis_block *ndis_block_find_nb_in_nbl(const void *p)
                                                                : NULL;
 }
 
-void ndis_block_each(enum ndis_block_kind kind, void (*fn)(struct ndis_block *b, void *arg), void *arg)
+void ndis_block_each(enum ndis_block_kind kind, void (*fn)(struct ndis_block *b, void *arg),
+                     void *arg)
 {
     pthread_mutex_lock(&arena.lock);
     for (uint32_t at = 0; at < arena.used; at++) {

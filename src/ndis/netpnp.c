@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What NDIS tells open bindings: pause and restart, other PnP events, status indications. Pages: "Pausing a Binding", "Restarting a
- * Binding", ProtocolNetPnPEvent, NdisCompleteNetPnPEvent. */
+/* What NDIS tells open bindings: pause and restart, other PnP events, status indications. Pages:
+ * "Pausing a Binding", "Restarting a Binding", ProtocolNetPnPEvent, NdisCompleteNetPnPEvent. */
 #include "ndis/binding.h"
 
 #include "nt/export.h"
@@ -53,7 +53,8 @@ static bool settled_within(struct ndis_binding *b, double seconds)
     uint64_t until = nt_now_ns() + (uint64_t)(seconds * ndis_time_factor * 1e9);
 
     while (atomic_load(&b->sends_outstanding) > 0 || atomic_load(&b->receives_outstanding) > 0 ||
-           (atomic_load(&b->state) == NDIS_BINDING_CLOSING && atomic_load(&b->requests_outstanding) > 0)) {
+           (atomic_load(&b->state) == NDIS_BINDING_CLOSING &&
+            atomic_load(&b->requests_outstanding) > 0)) {
         if (nt_now_ns() >= until)
             return false;
         usleep(200);
@@ -70,12 +71,13 @@ void ndis_binding_settle(struct ndis_binding *b, double seconds)
     sends = atomic_load(&b->sends_outstanding);
     receives = atomic_load(&b->receives_outstanding);
     if (sends > 0) {
-        ndis_adapter_finding(b->adapter, "GEN-11", "%lld sends of %s were not completed", (long long)sends,
-                             b->protocol->name);
+        ndis_adapter_finding(b->adapter, "GEN-11", "%lld sends of %s were not completed",
+                             (long long)sends, b->protocol->name);
         ndis_tx_recover(b);
     }
     if (receives > 0) {
-        ndis_binding_finding(b, "GEN-22", "%lld received NBLs were not returned", (long long)receives);
+        ndis_binding_finding(b, "GEN-22", "%lld received NBLs were not returned",
+                             (long long)receives);
         ndis_rx_recover(b);
     }
     if (sends <= 0 && receives <= 0)
@@ -89,15 +91,17 @@ static void event_fill(struct ndis_binding *b, NET_PNP_EVENT_CODE code, void *bu
     NET_PNP_EVENT_NOTIFICATION *e = &b->waits->notification;
 
     memset(e, 0, sizeof(*e));
-    e->Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_DEFAULT, NET_PNP_EVENT_NOTIFICATION_REVISION_1,
-                                     NDIS_SIZEOF_NET_PNP_EVENT_NOTIFICATION_REVISION_1};
+    e->Header =
+        (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_DEFAULT, NET_PNP_EVENT_NOTIFICATION_REVISION_1,
+                             NDIS_SIZEOF_NET_PNP_EVENT_NOTIFICATION_REVISION_1};
     e->PortNumber = NDIS_DEFAULT_PORT_NUMBER;
     e->NetPnPEvent.NetEvent = code;
     e->NetPnPEvent.Buffer = buffer;
     e->NetPnPEvent.BufferLength = bytes;
 }
 
-/* The binding's state follows the protocol's answer before anybody else runs: it may send from the next instruction on. */
+/* The binding's state follows the protocol's answer before anybody else runs: it may send from the
+ * next instruction on. */
 static void event_ended(struct ndis_binding *b, NDIS_STATUS status)
 {
     NET_PNP_EVENT_CODE code = b->waits->notification.NetPnPEvent.NetEvent;
@@ -132,7 +136,8 @@ static NDIS_STATUS event_send(struct ndis_binding *b, double seconds)
     ndis_call_end(&call, "ProtocolNetPnPEvent");
     if (status != NDIS_STATUS_PENDING) {
         if (!ndis_binding_expected(b, NDIS_EXPECT_EVENT))
-            ndis_binding_finding(b, "GEN-45", "NdisCompleteNetPnPEvent for an event that did not pend");
+            ndis_binding_finding(b, "GEN-45",
+                                 "NdisCompleteNetPnPEvent for an event that did not pend");
         else
             event_ended(b, status);
         return status;
@@ -147,7 +152,8 @@ static NDIS_STATUS event_send(struct ndis_binding *b, double seconds)
 }
 
 VOID NTAPI NdisCompleteNetPnPEvent(NDIS_HANDLE NdisBindingHandle,
-                                   PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification, NDIS_STATUS Status)
+                                   PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification,
+                                   NDIS_STATUS Status)
 {
     struct ndis_binding *b = ndis_handle_get(NdisBindingHandle, NDIS_H_BINDING, __func__);
 
@@ -156,7 +162,8 @@ VOID NTAPI NdisCompleteNetPnPEvent(NDIS_HANDLE NdisBindingHandle,
     NT_DISPATCH_MAX();
     if (NetPnPEventNotification != &b->waits->notification ||
         !ndis_binding_expected(b, NDIS_EXPECT_EVENT)) {
-        ndis_binding_finding(b, "GEN-45", "NdisCompleteNetPnPEvent though that event is not pending");
+        ndis_binding_finding(b, "GEN-45",
+                             "NdisCompleteNetPnPEvent though that event is not pending");
         return;
     }
     event_ended(b, Status);
@@ -209,9 +216,11 @@ void ndis_binding_pause(struct ndis_binding *b)
 }
 
 /* For each open binding, with its count raised so that it does not close meanwhile. */
-static void each_open(struct ndis_adapter *a, void (*fn)(struct ndis_binding *b, void *arg), void *arg)
+static void each_open(struct ndis_adapter *a, void (*fn)(struct ndis_binding *b, void *arg),
+                      void *arg)
 {
-    const struct ndis_binding_set *set = atomic_load_explicit(&a->open_bindings, memory_order_acquire);
+    const struct ndis_binding_set *set =
+        atomic_load_explicit(&a->open_bindings, memory_order_acquire);
 
     for (unsigned i = 0; set && i < set->count; i++) {
         struct ndis_binding *b = set->binding[i];
@@ -245,7 +254,8 @@ void ndis_bindings_status(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *
 
 void ndis_bindings_pnp(struct ndis_adapter *a, NET_PNP_EVENT_NOTIFICATION *e)
 {
-    const struct ndis_binding_set *set = atomic_load_explicit(&a->open_bindings, memory_order_acquire);
+    const struct ndis_binding_set *set =
+        atomic_load_explicit(&a->open_bindings, memory_order_acquire);
 
     for (unsigned i = 0; set && i < set->count; i++) {
         struct ndis_binding *b = set->binding[i];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two offload views of an adapter: what its hardware can do and what is switched on (requirements, "State model"). Both begin with the
- * attribute block and follow the miniport's indications; queries, bind parameters and the observer's copy come from here.
+ * The two offload views of an adapter: what its hardware can do and what is switched on
+ * (requirements, "State model"). Both begin with the attribute block and follow the miniport's
+ * indications; queries, bind parameters and the observer's copy come from here.
  */
 #include "ndis/private.h"
 
@@ -42,7 +43,8 @@ void ndis_offload_reset(struct ndis_adapter *a)
     pthread_spin_unlock(&a->lock);
 }
 
-NDIS_STATUS ndis_offload_check(struct ndis_adapter *a, const NDIS_OFFLOAD *o, ULONG bytes, const char *rule)
+NDIS_STATUS ndis_offload_check(struct ndis_adapter *a, const NDIS_OFFLOAD *o, ULONG bytes,
+                               const char *rule)
 {
     UCHAR revision = ndis_offload_revision(a->driver);
 
@@ -52,12 +54,14 @@ NDIS_STATUS ndis_offload_check(struct ndis_adapter *a, const NDIS_OFFLOAD *o, UL
         return NDIS_STATUS_FAILURE;
     }
     if (o->Header.Revision != revision) {
-        ndis_adapter_finding(a, rule, "an NDIS_OFFLOAD of revision %u from a driver of NDIS 6.%u, which takes %u",
-                             o->Header.Revision, a->driver->chars.MinorNdisVersion, revision);
+        ndis_adapter_finding(
+            a, rule, "an NDIS_OFFLOAD of revision %u from a driver of NDIS 6.%u, which takes %u",
+            o->Header.Revision, a->driver->chars.MinorNdisVersion, revision);
         return NDIS_STATUS_BAD_VERSION;
     }
     if (o->Header.Size < ndis_offload_size(revision) || o->Header.Size > bytes) {
-        ndis_adapter_finding(a, rule, "an NDIS_OFFLOAD of revision %u with Size %u in %u bytes; it has %u",
+        ndis_adapter_finding(a, rule,
+                             "an NDIS_OFFLOAD of revision %u with Size %u in %u bytes; it has %u",
                              revision, o->Header.Size, bytes, ndis_offload_size(revision));
         return NDIS_STATUS_FAILURE;
     }
@@ -126,7 +130,8 @@ static const char *lso_beyond(const NDIS_OFFLOAD *c, const NDIS_OFFLOAD *h)
     return NULL;
 }
 
-bool ndis_offload_within(const NDIS_OFFLOAD *current, const NDIS_OFFLOAD *hardware, const char **field)
+bool ndis_offload_within(const NDIS_OFFLOAD *current, const NDIS_OFFLOAD *hardware,
+                         const char **field)
 {
     const char *beyond = checksum_beyond(current, hardware);
 
@@ -138,22 +143,26 @@ bool ndis_offload_within(const NDIS_OFFLOAD *current, const NDIS_OFFLOAD *hardwa
 
 static NDIS_STATUS check_connection(struct ndis_adapter *a, const NDIS_TCP_CONNECTION_OFFLOAD *c)
 {
-    if (c->Header.Type == NDIS_OBJECT_TYPE_DEFAULT && c->Header.Revision >= NDIS_TCP_CONNECTION_OFFLOAD_REVISION_1 &&
+    if (c->Header.Type == NDIS_OBJECT_TYPE_DEFAULT &&
+        c->Header.Revision >= NDIS_TCP_CONNECTION_OFFLOAD_REVISION_1 &&
         c->Header.Size >= NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_REVISION_1)
         return NDIS_STATUS_SUCCESS;
-    ndis_adapter_finding(a, "CON-1", "an NDIS_TCP_CONNECTION_OFFLOAD of type 0x%02x revision %u size %u", c->Header.Type,
-                         c->Header.Revision, c->Header.Size);
+    ndis_adapter_finding(a, "CON-1",
+                         "an NDIS_TCP_CONNECTION_OFFLOAD of type 0x%02x revision %u size %u",
+                         c->Header.Type, c->Header.Revision, c->Header.Size);
     return NDIS_STATUS_FAILURE;
 }
 
-static void connection_copy(NDIS_TCP_CONNECTION_OFFLOAD *to, const NDIS_TCP_CONNECTION_OFFLOAD *from)
+static void connection_copy(NDIS_TCP_CONNECTION_OFFLOAD *to,
+                            const NDIS_TCP_CONNECTION_OFFLOAD *from)
 {
     memset(to, 0, sizeof(*to));
     memcpy(to, from, MIN_OF(sizeof(*to), (size_t)from->Header.Size));
     to->Header.Size = MIN_OF(from->Header.Size, (USHORT)sizeof(*to));
 }
 
-static NDIS_STATUS take_connection(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o)
+static NDIS_STATUS take_connection(struct ndis_adapter *a,
+                                   const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o)
 {
     const NDIS_TCP_CONNECTION_OFFLOAD *now = o->DefaultTcpConnectionOffloadConfiguration;
     const NDIS_TCP_CONNECTION_OFFLOAD *hardware = o->TcpConnectionOffloadHardwareCapabilities;
@@ -164,7 +173,8 @@ static NDIS_STATUS take_connection(struct ndis_adapter *a, const NDIS_MINIPORT_A
         ndis_adapter_finding(a, "CON-1", "only one of the two connection offload pointers is set");
         return NDIS_STATUS_FAILURE;
     }
-    if (check_connection(a, now) != NDIS_STATUS_SUCCESS || check_connection(a, hardware) != NDIS_STATUS_SUCCESS)
+    if (check_connection(a, now) != NDIS_STATUS_SUCCESS ||
+        check_connection(a, hardware) != NDIS_STATUS_SUCCESS)
         return NDIS_STATUS_FAILURE;
     pthread_spin_lock(&a->lock);
     connection_copy(&a->connection_current, now);
@@ -174,14 +184,18 @@ static NDIS_STATUS take_connection(struct ndis_adapter *a, const NDIS_MINIPORT_A
     return NDIS_STATUS_SUCCESS;
 }
 
-NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o)
+NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a,
+                                    const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o)
 {
-    const NDIS_OFFLOAD *now = o->DefaultOffloadConfiguration, *hardware = o->HardwareOffloadCapabilities;
+    const NDIS_OFFLOAD *now = o->DefaultOffloadConfiguration,
+                       *hardware = o->HardwareOffloadCapabilities;
     const char *field;
     NDIS_STATUS status;
 
     if (!now != !hardware) {
-        ndis_adapter_finding(a, "INIT-7", "only one of DefaultOffloadConfiguration and HardwareOffloadCapabilities is set");
+        ndis_adapter_finding(
+            a, "INIT-7",
+            "only one of DefaultOffloadConfiguration and HardwareOffloadCapabilities is set");
         return NDIS_STATUS_FAILURE;
     }
     if (now) {
@@ -191,7 +205,8 @@ NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a, const NDIS_MINIPORT_
         if (status != NDIS_STATUS_SUCCESS)
             return status;
         if (!ndis_offload_within(now, hardware, &field))
-            ndis_adapter_finding(a, "INIT-8", "%s is switched on beyond what the hardware can do", field);
+            ndis_adapter_finding(a, "INIT-8", "%s is switched on beyond what the hardware can do",
+                                 field);
     }
     status = take_connection(a, o);
     if (status != NDIS_STATUS_SUCCESS)
@@ -222,9 +237,11 @@ static bool offload_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATI
         offload_copy(&a->current, o);
     a->offload_set = true;
     pthread_spin_unlock(&a->lock);
-    /* A shrinking hardware view is followed by a current one, which is the one to judge (CFG-14). */
+    /* A shrinking hardware view is followed by a current one, which is the one to judge (CFG-14).
+     */
     if (!hardware && !ndis_offload_within(o, &against, &field))
-        ndis_adapter_finding(a, "CFG-7", "indicated %s as on, beyond what the hardware can do", field);
+        ndis_adapter_finding(a, "CFG-7", "indicated %s as on, beyond what the hardware can do",
+                             field);
     return true;
 }
 
@@ -235,8 +252,9 @@ static bool encapsulation_indicated(struct ndis_adapter *a, const NDIS_STATUS_IN
     if (s->StatusBufferSize < NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1 ||
         e->Header.Type != NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION ||
         e->Header.Size < NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1) {
-        ndis_adapter_finding(a, "ENC-25", "an encapsulation change with a bad NDIS_OFFLOAD_ENCAPSULATION (%u bytes)",
-                             s->StatusBufferSize);
+        ndis_adapter_finding(
+            a, "ENC-25", "an encapsulation change with a bad NDIS_OFFLOAD_ENCAPSULATION (%u bytes)",
+            s->StatusBufferSize);
         return false;
     }
     pthread_spin_lock(&a->lock);
@@ -268,7 +286,8 @@ NDIS_STATUS ndis_offload_connection_set(struct ndis_adapter *a, NDIS_OID_REQUEST
     const NDIS_TCP_CONNECTION_OFFLOAD *c = r->DATA.SET_INFORMATION.InformationBuffer;
     bool newer = ndis_offload_revision(a->driver) >= NDIS_OFFLOAD_REVISION_3;
 
-    if (!c || r->DATA.SET_INFORMATION.InformationBufferLength < NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_REVISION_1) {
+    if (!c || r->DATA.SET_INFORMATION.InformationBufferLength <
+                  NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_REVISION_1) {
         r->DATA.SET_INFORMATION.BytesNeeded = NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_REVISION_1;
         return NDIS_STATUS_INVALID_LENGTH;
     }
@@ -289,11 +308,13 @@ NDIS_STATUS ndis_offload_connection_set(struct ndis_adapter *a, NDIS_OID_REQUEST
         .TcpPushTicks = 500,
         .NceStaleTicks = 30000,
     };
-    p->Encapsulation.Header =
-        (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION, NDIS_OFFLOAD_ENCAPSULATION_REVISION_1,
-                             NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1};
-    p->Encapsulation.IPv4.Enabled = c->SupportIPv4 == NDIS_OFFLOAD_SUPPORTED ? NDIS_OFFLOAD_SET_ON : NDIS_OFFLOAD_SET_OFF;
-    p->Encapsulation.IPv6.Enabled = c->SupportIPv6 == NDIS_OFFLOAD_SUPPORTED ? NDIS_OFFLOAD_SET_ON : NDIS_OFFLOAD_SET_OFF;
+    p->Encapsulation.Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION,
+                                                   NDIS_OFFLOAD_ENCAPSULATION_REVISION_1,
+                                                   NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1};
+    p->Encapsulation.IPv4.Enabled =
+        c->SupportIPv4 == NDIS_OFFLOAD_SUPPORTED ? NDIS_OFFLOAD_SET_ON : NDIS_OFFLOAD_SET_OFF;
+    p->Encapsulation.IPv6.Enabled =
+        c->SupportIPv6 == NDIS_OFFLOAD_SUPPORTED ? NDIS_OFFLOAD_SET_ON : NDIS_OFFLOAD_SET_OFF;
     if (p->Encapsulation.IPv4.Enabled == NDIS_OFFLOAD_SET_ON) {
         p->Encapsulation.IPv4.EncapsulationType = NDIS_ENCAPSULATION_IEEE_802_3;
         p->Encapsulation.IPv4.HeaderSize = 14;
@@ -318,7 +339,8 @@ bool ndis_offload_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATION
     }
 }
 
-void ndis_offload_bind_parameters(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p, NDIS_OFFLOAD *copy)
+void ndis_offload_bind_parameters(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p,
+                                  NDIS_OFFLOAD *copy)
 {
     bool present;
 

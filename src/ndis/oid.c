@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * OID requests on their way to a miniport. Ordinary ones queue, and reach it one at a time at PASSIVE_LEVEL (GEN-25): on the thread that issued
- * them when that may wait, else on a passive worker. Direct ones go straight through. What NDIS answers itself never gets here (answer.c).
+ * OID requests on their way to a miniport. Ordinary ones queue, and reach it one at a time at
+ * PASSIVE_LEVEL (GEN-25): on the thread that issued them when that may wait, else on a passive
+ * worker. Direct ones go straight through. What NDIS answers itself never gets here (answer.c).
  *
- * a->lock guards the queue and current_request. A request is finished by whoever makes both true: the handler has returned, and a status is known.
+ * a->lock guards the queue and current_request. A request is finished by whoever makes both true:
+ * the handler has returned, and a status is known.
  */
 #include "ndis/private.h"
 
@@ -40,7 +42,8 @@ static bool is_set(const NDIS_OID_REQUEST *r)
 
 static bool is_query(const NDIS_OID_REQUEST *r)
 {
-    return r->RequestType == NdisRequestQueryInformation || r->RequestType == NdisRequestQueryStatistics;
+    return r->RequestType == NdisRequestQueryInformation ||
+           r->RequestType == NdisRequestQueryStatistics;
 }
 
 static bool takes_requests(struct ndis_adapter *a)
@@ -56,7 +59,8 @@ static bool takes_requests(struct ndis_adapter *a)
     }
 }
 
-static void observe(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS_STATUS status, bool reached)
+static void observe(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS_STATUS status,
+                    bool reached)
 {
     const struct ndis_observer *o = ndis_observer_;
 
@@ -72,18 +76,21 @@ static void judge_result(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS
     bool too_small = status == NDIS_STATUS_BUFFER_TOO_SHORT || status == NDIS_STATUS_INVALID_LENGTH;
     ULONG oid = s->Oid;
 
-    if (status == NDIS_STATUS_INDICATION_REQUIRED && (oid == OID_OFFLOAD_ENCAPSULATION || (oid >> 24) == 0xfc))
-        ndis_adapter_finding(a, "CFG-20", "OID 0x%08x ended in NDIS_STATUS_INDICATION_REQUIRED", oid);
+    if (status == NDIS_STATUS_INDICATION_REQUIRED &&
+        (oid == OID_OFFLOAD_ENCAPSULATION || (oid >> 24) == 0xfc))
+        ndis_adapter_finding(a, "CFG-20", "OID 0x%08x ended in NDIS_STATUS_INDICATION_REQUIRED",
+                             oid);
     if (is_set(r) && status == NDIS_STATUS_SUCCESS && s->InformationBufferLength && !s->BytesRead)
         ndis_adapter_finding(a, "GEN-27", "set of OID 0x%08x succeeded with BytesRead 0", oid);
     if (is_set(r) && s->BytesRead > s->InformationBufferLength)
-        ndis_adapter_finding(a, "GEN-27", "set of OID 0x%08x read %u of %u bytes", oid, s->BytesRead,
-                             s->InformationBufferLength);
-    if (is_query(r) && status == NDIS_STATUS_SUCCESS && q->InformationBufferLength && !q->BytesWritten)
+        ndis_adapter_finding(a, "GEN-27", "set of OID 0x%08x read %u of %u bytes", oid,
+                             s->BytesRead, s->InformationBufferLength);
+    if (is_query(r) && status == NDIS_STATUS_SUCCESS && q->InformationBufferLength &&
+        !q->BytesWritten)
         ndis_adapter_finding(a, "GEN-27", "query of OID 0x%08x succeeded with BytesWritten 0", oid);
     if (is_query(r) && q->BytesWritten > q->InformationBufferLength)
-        ndis_adapter_finding(a, "GEN-27", "query of OID 0x%08x wrote %u bytes into %u", oid, q->BytesWritten,
-                             q->InformationBufferLength);
+        ndis_adapter_finding(a, "GEN-27", "query of OID 0x%08x wrote %u bytes into %u", oid,
+                             q->BytesWritten, q->InformationBufferLength);
     if (too_small && !(is_set(r) ? s->BytesNeeded : is_query(r) ? q->BytesNeeded : 1))
         ndis_adapter_finding(a, "GEN-27", "OID 0x%08x: a bad length without BytesNeeded", oid);
 }
@@ -97,7 +104,8 @@ static void record(struct ndis_adapter *a, const NDIS_OID_REQUEST *r)
     if (!is_set(r) || !buffer)
         return;
     pthread_spin_lock(&a->lock);
-    if (r->DATA.SET_INFORMATION.Oid == OID_OFFLOAD_ENCAPSULATION && bytes >= sizeof(a->encapsulation)) {
+    if (r->DATA.SET_INFORMATION.Oid == OID_OFFLOAD_ENCAPSULATION &&
+        bytes >= sizeof(a->encapsulation)) {
         memcpy(&a->encapsulation, buffer, sizeof(a->encapsulation));
         a->encapsulation_set = true;
     }
@@ -114,7 +122,8 @@ static void copy_back(struct ndis_oid *o)
         return;
     o->request->DATA.SET_INFORMATION.BytesNeeded = o->copy.DATA.SET_INFORMATION.BytesNeeded;
     if (o->status == NDIS_STATUS_SUCCESS)
-        o->request->DATA.SET_INFORMATION.BytesRead = o->request->DATA.SET_INFORMATION.InformationBufferLength;
+        o->request->DATA.SET_INFORMATION.BytesRead =
+            o->request->DATA.SET_INFORMATION.InformationBufferLength;
 }
 
 static void finish(struct ndis_oid *o)
@@ -167,7 +176,8 @@ static NDIS_STATUS combine(struct ndis_oid *o)
     return status;
 }
 
-/* CON-6: the porting summary's way to switch connection offload, as the set that today's reference names. */
+/* CON-6: the porting summary's way to switch connection offload, as the set that today's reference
+ * names. */
 static NDIS_STATUS translate_connection(struct ndis_oid *o)
 {
     NDIS_STATUS status = ndis_offload_connection_set(o->adapter, o->request, &o->connection);
@@ -207,7 +217,8 @@ static void clear_results(NDIS_OID_REQUEST *r)
     }
 }
 
-/* After the handler returned `status`: whether the request is finished now. `list`: unlink it from there. */
+/* After the handler returned `status`: whether the request is finished now. `list`: unlink it from
+ * there. */
 static bool returned(struct ndis_oid *o, NDIS_STATUS status, const char *handler)
 {
     struct ndis_adapter *a = o->adapter;
@@ -228,8 +239,8 @@ static bool returned(struct ndis_oid *o, NDIS_STATUS status, const char *handler
         list_unlink(&o->link);
     pthread_spin_unlock(&a->lock);
     if (twice)
-        ndis_adapter_finding(a, "GEN-26", "%s returned 0x%08x for OID 0x%08x after completing it", handler,
-                             (unsigned)status, o->sent->DATA.SET_INFORMATION.Oid);
+        ndis_adapter_finding(a, "GEN-26", "%s returned 0x%08x for OID 0x%08x after completing it",
+                             handler, (unsigned)status, o->sent->DATA.SET_INFORMATION.Oid);
     return finished;
 }
 
@@ -259,7 +270,8 @@ static struct ndis_oid *take_next(struct ndis_adapter *a)
     struct list *first;
 
     pthread_spin_lock(&a->lock);
-    if (!a->current_request && !atomic_load(&a->resetting) && (first = list_shift(&a->requests)) != NULL) {
+    if (!a->current_request && !atomic_load(&a->resetting) &&
+        (first = list_shift(&a->requests)) != NULL) {
         o = list_entry(first, struct ndis_oid, link);
         a->current_request = o;
     }
@@ -311,24 +323,28 @@ void ndis_oid_pump(struct ndis_adapter *a)
     nested--;
 }
 
-static struct ndis_oid *oid_new(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *request,
-                                ndis_oid_done done, void *arg)
+static struct ndis_oid *oid_new(struct ndis_adapter *a, struct ndis_binding *from,
+                                NDIS_OID_REQUEST *request, ndis_oid_done done, void *arg)
 {
     struct ndis_oid *o = nt_may_allocate() ? calloc(1, sizeof(*o)) : NULL;
 
     if (!o)
         return NULL;
-    *o = (struct ndis_oid){.adapter = a, .request = request, .sent = request, .from = from, .done = done, .arg = arg};
+    *o = (struct ndis_oid){
+        .adapter = a, .request = request, .sent = request, .from = from, .done = done, .arg = arg};
     list_init(&o->link);
     return o;
 }
 
 static void enqueue(struct ndis_oid *o)
 {
-    pthread_spin_lock(&o->adapter->lock);
-    list_push(&o->adapter->requests, &o->link);
-    pthread_spin_unlock(&o->adapter->lock);
-    ndis_oid_pump(o->adapter);
+    struct ndis_adapter *a =
+        o->adapter; /* once in the queue, o may be finished by another thread */
+
+    pthread_spin_lock(&a->lock);
+    list_push(&a->requests, &o->link);
+    pthread_spin_unlock(&a->lock);
+    ndis_oid_pump(a);
 }
 
 static NDIS_STATUS refuse(struct ndis_adapter *a, const NDIS_OID_REQUEST *request)
@@ -361,7 +377,8 @@ void ndis_oid_submit(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID
         done(arg, request, NDIS_STATUS_RESOURCES);
 }
 
-void ndis_oid_submit_raw(struct ndis_adapter *a, NDIS_OID_REQUEST *request, ndis_oid_done done, void *arg)
+void ndis_oid_submit_raw(struct ndis_adapter *a, NDIS_OID_REQUEST *request, ndis_oid_done done,
+                         void *arg)
 {
     NDIS_STATUS status = refuse(a, request);
     struct ndis_oid *o = status == NDIS_STATUS_SUCCESS ? calloc(1, sizeof(*o)) : NULL;
@@ -370,12 +387,14 @@ void ndis_oid_submit_raw(struct ndis_adapter *a, NDIS_OID_REQUEST *request, ndis
         done(arg, request, status == NDIS_STATUS_SUCCESS ? NDIS_STATUS_RESOURCES : status);
         return;
     }
-    *o = (struct ndis_oid){.adapter = a, .request = request, .sent = request, .done = done, .arg = arg, .raw = true};
+    *o = (struct ndis_oid){
+        .adapter = a, .request = request, .sent = request, .done = done, .arg = arg, .raw = true};
     list_init(&o->link);
     enqueue(o);
 }
 
-VOID NTAPI NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_REQUEST OidRequest, NDIS_STATUS Status)
+VOID NTAPI NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_REQUEST OidRequest,
+                                   NDIS_STATUS Status)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
     struct ndis_oid *o;
@@ -400,7 +419,8 @@ VOID NTAPI NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_
     }
     pthread_spin_unlock(&a->lock);
     if (!known) {
-        ndis_adapter_finding(a, "GEN-26", "NdisMOidRequestComplete of a request that is not outstanding (%p)",
+        ndis_adapter_finding(a, "GEN-26",
+                             "NdisMOidRequestComplete of a request that is not outstanding (%p)",
                              (void *)OidRequest);
         return;
     }
@@ -411,8 +431,8 @@ VOID NTAPI NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_
 }
 NT_EXPORT(NdisMOidRequestComplete);
 
-void ndis_oid_submit_direct(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *request,
-                            ndis_oid_done done, void *arg)
+void ndis_oid_submit_direct(struct ndis_adapter *a, struct ndis_binding *from,
+                            NDIS_OID_REQUEST *request, ndis_oid_done done, void *arg)
 {
     NDIS_STATUS status = refuse(a, request);
     struct ndis_call call;
@@ -439,8 +459,8 @@ void ndis_oid_submit_direct(struct ndis_adapter *a, struct ndis_binding *from, N
         finish(o);
 }
 
-VOID NTAPI NdisMDirectOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_REQUEST OidRequest,
-                                         NDIS_STATUS Status)
+VOID NTAPI NdisMDirectOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle,
+                                         PNDIS_OID_REQUEST OidRequest, NDIS_STATUS Status)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
     struct ndis_oid *found = NULL;
@@ -451,7 +471,8 @@ VOID NTAPI NdisMDirectOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDI
         return;
     ndis_verify_lock_free(a, __func__);
     pthread_spin_lock(&a->lock);
-    list_for_each (pos, &a->direct) {
+    list_for_each(pos, &a->direct)
+    {
         struct ndis_oid *o = list_entry(pos, struct ndis_oid, link);
 
         if (o->request != OidRequest || o->completed)
@@ -466,8 +487,9 @@ VOID NTAPI NdisMDirectOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDI
     }
     pthread_spin_unlock(&a->lock);
     if (!found || Status == NDIS_STATUS_PENDING)
-        ndis_adapter_finding(a, "GEN-26", "NdisMDirectOidRequestComplete of %p with 0x%08x: %s", (void *)OidRequest,
-                             (unsigned)Status, found ? "pending is no result" : "not outstanding");
+        ndis_adapter_finding(a, "GEN-26", "NdisMDirectOidRequestComplete of %p with 0x%08x: %s",
+                             (void *)OidRequest, (unsigned)Status,
+                             found ? "pending is no result" : "not outstanding");
     if (finished)
         finish(found);
 }
@@ -479,13 +501,15 @@ static bool wanted(const struct ndis_oid *o, const struct ndis_binding *from, PV
 }
 
 /* Unlinks from the queue what `all` or the cancel id says, and completes it. */
-static void abort_queued(struct ndis_adapter *a, struct ndis_binding *from, PVOID id, bool all, NDIS_STATUS status)
+static void abort_queued(struct ndis_adapter *a, struct ndis_binding *from, PVOID id, bool all,
+                         NDIS_STATUS status)
 {
     struct list gone, *pos, *next;
 
     list_init(&gone);
     pthread_spin_lock(&a->lock);
-    list_for_each_safe (pos, next, &a->requests) {
+    list_for_each_safe(pos, next, &a->requests)
+    {
         struct ndis_oid *o = list_entry(pos, struct ndis_oid, link);
 
         if (all || wanted(o, from, id)) {
@@ -510,7 +534,8 @@ void ndis_oid_cancel(struct ndis_adapter *a, struct ndis_binding *from, PVOID re
 
     abort_queued(a, from, request_id, false, NDIS_STATUS_REQUEST_ABORTED);
     pthread_spin_lock(&a->lock);
-    at_miniport = a->current_request && a->current_request->reached && wanted(a->current_request, from, request_id);
+    at_miniport = a->current_request && a->current_request->reached &&
+                  wanted(a->current_request, from, request_id);
     pthread_spin_unlock(&a->lock);
     if (!at_miniport)
         return;
@@ -545,7 +570,8 @@ void ndis_oid_check_time(struct ndis_adapter *a)
     }
     pthread_spin_unlock(&a->lock);
     if (oid)
-        ndis_adapter_finding(a, "GEN-31", "OID 0x%08x is at the miniport for more than %d s", oid, OID_SECONDS);
+        ndis_adapter_finding(a, "GEN-31", "OID 0x%08x is at the miniport for more than %d s", oid,
+                             OID_SECONDS);
 }
 
 static bool idle(struct ndis_adapter *a)
@@ -558,7 +584,8 @@ static bool idle(struct ndis_adapter *a)
     return nothing && !atomic_load(&a->oid_workers);
 }
 
-/* Halt must not find a request outstanding (GEN-8). One that the miniport keeps is taken from it. */
+/* Halt must not find a request outstanding (GEN-8). One that the miniport keeps is taken from it.
+ */
 void ndis_oid_drain(struct ndis_adapter *a)
 {
     uint64_t until = nt_now_ns() + (uint64_t)(OID_SECONDS * ndis_time_factor * 1e9);
@@ -568,7 +595,7 @@ void ndis_oid_drain(struct ndis_adapter *a)
         usleep(200);
     abort_queued(a, NULL, NULL, true, NDIS_STATUS_REQUEST_ABORTED);
     pthread_spin_lock(&a->lock);
-    o = a->current_request ? a->current_request
+    o = a->current_request       ? a->current_request
         : list_empty(&a->direct) ? NULL
                                  : list_entry(a->direct.next, struct ndis_oid, link);
     if (o && !o->returned)
@@ -580,6 +607,7 @@ void ndis_oid_drain(struct ndis_adapter *a)
     pthread_spin_unlock(&a->lock);
     if (!o)
         return;
-    ndis_adapter_finding(a, "GEN-31", "OID 0x%08x was never completed", o->sent->DATA.SET_INFORMATION.Oid);
+    ndis_adapter_finding(a, "GEN-31", "OID 0x%08x was never completed",
+                         o->sent->DATA.SET_INFORMATION.Oid);
     finish_with(o, NDIS_STATUS_REQUEST_ABORTED);
 }

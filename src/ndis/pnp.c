@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Bus data, device memory, removal, check-for-hang, log entries: what a miniport asks of the machine around it. */
+/* Bus data, device memory, removal, check-for-hang, log entries: what a miniport asks of the
+ * machine around it. */
 #include "ndis/private.h"
 
 #include "nt/export.h"
 
 enum { HANG_SECONDS = 2 };
 
-ULONG NTAPI NdisMGetBusData(NDIS_HANDLE NdisMiniportHandle, ULONG WhichSpace, ULONG Offset, PVOID Buffer, ULONG Length)
+ULONG NTAPI NdisMGetBusData(NDIS_HANDLE NdisMiniportHandle, ULONG WhichSpace, ULONG Offset,
+                            PVOID Buffer, ULONG Length)
 {
     struct ndis_adapter *a = ndis_adapter_get(NdisMiniportHandle, __func__);
 
@@ -16,7 +18,8 @@ ULONG NTAPI NdisMGetBusData(NDIS_HANDLE NdisMiniportHandle, ULONG WhichSpace, UL
 }
 NT_EXPORT(NdisMGetBusData);
 
-ULONG NTAPI NdisMSetBusData(NDIS_HANDLE NdisMiniportHandle, ULONG WhichSpace, ULONG Offset, PVOID Buffer, ULONG Length)
+ULONG NTAPI NdisMSetBusData(NDIS_HANDLE NdisMiniportHandle, ULONG WhichSpace, ULONG Offset,
+                            PVOID Buffer, ULONG Length)
 {
     struct ndis_adapter *a = ndis_adapter_get(NdisMiniportHandle, __func__);
 
@@ -55,35 +58,41 @@ VOID NTAPI NdisMUnmapIoSpace(NDIS_HANDLE MiniportAdapterHandle, PVOID VirtualAdd
     if (!a || !NT_PASSIVE_ONLY())
         return;
     if (nt_ledger_remove(NT_RES_IO_SPACE, VirtualAddress) && !nt_mmio_unmap(VirtualAddress, Length))
-        ndis_adapter_finding(a, "NT-IOSPACE", "%s of %p, %u bytes: not what was mapped", __func__, VirtualAddress, Length);
+        ndis_adapter_finding(a, "NT-IOSPACE", "%s of %p, %u bytes: not what was mapped", __func__,
+                             VirtualAddress, Length);
 }
 NT_EXPORT(NdisMUnmapIoSpace);
 
 /* No device here has I/O ports; one that asks for them gets none. */
-NDIS_STATUS NTAPI NdisMRegisterIoPortRange(PVOID *PortOffset, NDIS_HANDLE MiniportAdapterHandle, UINT InitialPort,
-                                           UINT NumberOfPorts)
+NDIS_STATUS NTAPI NdisMRegisterIoPortRange(PVOID *PortOffset, NDIS_HANDLE MiniportAdapterHandle,
+                                           UINT InitialPort, UINT NumberOfPorts)
 {
     (void)InitialPort;
     (void)NumberOfPorts;
     *PortOffset = NULL;
-    return ndis_adapter_get(MiniportAdapterHandle, __func__) ? NDIS_STATUS_RESOURCE_CONFLICT : NDIS_STATUS_FAILURE;
+    return ndis_adapter_get(MiniportAdapterHandle, __func__) ? NDIS_STATUS_RESOURCE_CONFLICT
+                                                             : NDIS_STATUS_FAILURE;
 }
 NT_EXPORT(NdisMRegisterIoPortRange);
 
-VOID NTAPI NdisMDeregisterIoPortRange(NDIS_HANDLE MiniportAdapterHandle, UINT InitialPort, UINT NumberOfPorts,
-                                      PVOID PortOffset)
+VOID NTAPI NdisMDeregisterIoPortRange(NDIS_HANDLE MiniportAdapterHandle, UINT InitialPort,
+                                      UINT NumberOfPorts, PVOID PortOffset)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
 
     if (a)
-        ndis_adapter_finding(a, "NT-IOSPACE", "%s of ports 0x%x (%u) at %p, which were never granted", __func__,
+        ndis_adapter_finding(a, "NT-IOSPACE",
+                             "%s of ports 0x%x (%u) at %p, which were never granted", __func__,
                              InitialPort, NumberOfPorts, PortOffset);
 }
 NT_EXPORT(NdisMDeregisterIoPortRange);
 
-VOID NTAPI NdisMGetDeviceProperty(NDIS_HANDLE MiniportAdapterHandle, PDEVICE_OBJECT *PhysicalDeviceObject,
-                                  PDEVICE_OBJECT *FunctionalDeviceObject, PDEVICE_OBJECT *NextDeviceObject,
-                                  PCM_RESOURCE_LIST *AllocatedResources, PCM_RESOURCE_LIST *AllocatedResourcesTranslated)
+VOID NTAPI NdisMGetDeviceProperty(NDIS_HANDLE MiniportAdapterHandle,
+                                  PDEVICE_OBJECT *PhysicalDeviceObject,
+                                  PDEVICE_OBJECT *FunctionalDeviceObject,
+                                  PDEVICE_OBJECT *NextDeviceObject,
+                                  PCM_RESOURCE_LIST *AllocatedResources,
+                                  PCM_RESOURCE_LIST *AllocatedResourcesTranslated)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
     DEVICE_OBJECT *pdo = a && a->device ? nt_device_pdo(a->device) : NULL;
@@ -93,7 +102,8 @@ VOID NTAPI NdisMGetDeviceProperty(NDIS_HANDLE MiniportAdapterHandle, PDEVICE_OBJ
     if (PhysicalDeviceObject)
         *PhysicalDeviceObject = pdo;
     if (FunctionalDeviceObject)
-        *FunctionalDeviceObject = pdo; /* opaque to the miniport, and NDIS has no function device of its own here */
+        *FunctionalDeviceObject =
+            pdo; /* opaque to the miniport, and NDIS has no function device of its own here */
     if (NextDeviceObject)
         *NextDeviceObject = pdo;
     if (AllocatedResources)
@@ -127,7 +137,8 @@ VOID NTAPI NdisMResetMiniport(NDIS_HANDLE MiniportAdapterHandle)
 }
 NT_EXPORT(NdisMResetMiniport);
 
-NDIS_STATUS NTAPI NdisMNetPnPEvent(NDIS_HANDLE MiniportAdapterHandle, PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification)
+NDIS_STATUS NTAPI NdisMNetPnPEvent(NDIS_HANDLE MiniportAdapterHandle,
+                                   PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
 
@@ -141,7 +152,8 @@ NDIS_STATUS NTAPI NdisMNetPnPEvent(NDIS_HANDLE MiniportAdapterHandle, PNET_PNP_E
 }
 NT_EXPORT(NdisMNetPnPEvent);
 
-VOID NTAPI NdisWriteErrorLogEntry(NDIS_HANDLE NdisHandle, ULONG ErrorCode, ULONG NumberOfErrorValues, ...)
+VOID NTAPI NdisWriteErrorLogEntry(NDIS_HANDLE NdisHandle, ULONG ErrorCode,
+                                  ULONG NumberOfErrorValues, ...)
 {
     struct ndis_adapter *a = ndis_handle_get(NdisHandle, NDIS_H_ADAPTER, __func__);
     char values[160] = "";
@@ -150,7 +162,8 @@ VOID NTAPI NdisWriteErrorLogEntry(NDIS_HANDLE NdisHandle, ULONG ErrorCode, ULONG
 
     __builtin_ms_va_start(args, NumberOfErrorValues);
     for (ULONG n = 0; n < MIN_OF(NumberOfErrorValues, (ULONG)8); n++)
-        used += (size_t)snprintf(values + used, sizeof(values) - used, " 0x%x", __builtin_va_arg(args, ULONG));
+        used += (size_t)snprintf(values + used, sizeof(values) - used, " 0x%x",
+                                 __builtin_va_arg(args, ULONG));
     __builtin_ms_va_end(args);
     log_warn("ndis: %s: driver logs error 0x%08x%s", a ? a->name : "?", ErrorCode, values);
 }

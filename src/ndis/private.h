@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the miniport half's files tell each other. The contract towards the rest of the room is adapter.h. */
+/* What the miniport half's files tell each other. The contract towards the rest of the room is
+ * adapter.h. */
 #pragma once
 
 #include "ndis/adapter.h"
@@ -8,8 +9,8 @@
 
 extern bool ndis_strict_;
 
-/* runtime.c. A task runs on NDIS's thread at PASSIVE_LEVEL. cancel removes the adapter's tasks not yet begun, waits for one that runs, and says
- * whether any was removed. */
+/* runtime.c. A task runs on NDIS's thread at PASSIVE_LEVEL. cancel removes the adapter's tasks not
+ * yet begun, waits for one that runs, and says whether any was removed. */
 void ndis_runtime_link(struct ndis_adapter *a);
 void ndis_runtime_unlink(struct ndis_adapter *a);
 int ndis_runtime_task(struct ndis_adapter *a, void (*fn)(struct ndis_adapter *a));
@@ -32,19 +33,23 @@ void ndis_attributes_reset(struct ndis_adapter *a);
 /* oid.c */
 void ndis_oid_check_time(struct ndis_adapter *a);
 void ndis_oid_pump(struct ndis_adapter *a);
-void ndis_oid_drain(struct ndis_adapter *a);             /* before halt: waits, then aborts */
-void ndis_oid_restore(struct ndis_adapter *a);           /* after a reset with AddressingReset */
+void ndis_oid_drain(struct ndis_adapter *a);   /* before halt: waits, then aborts */
+void ndis_oid_restore(struct ndis_adapter *a); /* after a reset with AddressingReset */
 /* NDIS's own request: to the miniport as it is, past answers, keywords and combining. */
-void ndis_oid_submit_raw(struct ndis_adapter *a, NDIS_OID_REQUEST *request, ndis_oid_done done, void *arg);
+void ndis_oid_submit_raw(struct ndis_adapter *a, NDIS_OID_REQUEST *request, ndis_oid_done done,
+                         void *arg);
 /* admin.c */
-NDIS_STATUS ndis_oid_internal(struct ndis_adapter *a, NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buffer,
-                              ULONG bytes); /* the same, waiting */
+NDIS_STATUS ndis_oid_internal(struct ndis_adapter *a, NDIS_REQUEST_TYPE type, NDIS_OID oid,
+                              void *buffer, ULONG bytes); /* the same, waiting */
 
-/* answer.c: what NDIS answers itself. True: *status is the answer and nothing reaches the miniport. */
-bool ndis_answer(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r, NDIS_STATUS *status);
+/* answer.c: what NDIS answers itself. True: *status is the answer and nothing reaches the miniport.
+ */
+bool ndis_answer(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *r,
+                 NDIS_STATUS *status);
 
-/* filter.c: settings that belong to one binding (or the administrator) and are combined for the miniport. take records the new setting and
- * gives what the miniport is to be told; done settles it, or puts the old one back. */
+/* filter.c: settings that belong to one binding (or the administrator) and are combined for the
+ * miniport. take records the new setting and gives what the miniport is to be told; done settles
+ * it, or puts the old one back. */
 struct ndis_combined {
     ULONG value;
     UCHAR list[64][6];
@@ -61,19 +66,26 @@ void ndis_filter_done(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OI
 
 /* offload.c */
 USHORT ndis_offload_size(UCHAR revision);
-UCHAR ndis_offload_revision(const struct ndis_driver *d); /* that the version it registered with demands */
-NDIS_STATUS ndis_offload_check(struct ndis_adapter *a, const NDIS_OFFLOAD *o, ULONG bytes, const char *rule);
-bool ndis_offload_within(const NDIS_OFFLOAD *current, const NDIS_OFFLOAD *hardware, const char **field);
-NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a, const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o);
-bool ndis_offload_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s); /* false: not to be passed on */
+UCHAR ndis_offload_revision(
+    const struct ndis_driver *d); /* that the version it registered with demands */
+NDIS_STATUS ndis_offload_check(struct ndis_adapter *a, const NDIS_OFFLOAD *o, ULONG bytes,
+                               const char *rule);
+bool ndis_offload_within(const NDIS_OFFLOAD *current, const NDIS_OFFLOAD *hardware,
+                         const char **field);
+NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a,
+                                    const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o);
+bool ndis_offload_indicated(struct ndis_adapter *a,
+                            const NDIS_STATUS_INDICATION *s); /* false: not to be passed on */
 /* A set of the connection hardware capabilities as a set of the parameters (CON-6). */
 NDIS_STATUS ndis_offload_connection_set(struct ndis_adapter *a, NDIS_OID_REQUEST *r,
                                         NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS *p);
 void ndis_offload_reset(struct ndis_adapter *a);
 
-/* keywords.c: OID_TCP_OFFLOAD_PARAMETERS and the standardized keywords (requirements, "Field map"). */
+/* keywords.c: OID_TCP_OFFLOAD_PARAMETERS and the standardized keywords (requirements, "Field map").
+ */
 struct ndis_keywords; /* what stood there before */
-NDIS_STATUS ndis_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, struct ndis_keywords **before);
+NDIS_STATUS ndis_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *r,
+                                struct ndis_keywords **before);
 void ndis_keywords_done(struct ndis_adapter *a, struct ndis_keywords *before, bool keep);
 
 /* dma.c, interrupt.c: what a driver left behind; returns how much. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Protocol drivers: registration and the table of them. Pages: NdisRegisterProtocolDriver, NDIS_PROTOCOL_DRIVER_CHARACTERISTICS. */
+/* Protocol drivers: registration and the table of them. Pages: NdisRegisterProtocolDriver,
+ * NDIS_PROTOCOL_DRIVER_CHARACTERISTICS. */
 #include "ndis/binding.h"
 
 #include "nt/export.h"
@@ -16,7 +17,8 @@ struct ndis_protocol *ndis_protocol_find(const char *name)
     struct list *pos;
 
     pthread_mutex_lock(&protocols_lock);
-    list_for_each (pos, &protocols) {
+    list_for_each(pos, &protocols)
+    {
         struct ndis_protocol *p = list_entry(pos, struct ndis_protocol, link);
 
         if (strcasecmp(p->name, name) == 0) {
@@ -44,16 +46,16 @@ void ndis_protocol_unlink(struct ndis_binding *b)
 
 static bool version_ok(const NDIS_PROTOCOL_DRIVER_CHARACTERISTICS *c)
 {
-    return c->MajorNdisVersion == 6 &&
-           (c->MinorNdisVersion == 0 || c->MinorNdisVersion == 1 || c->MinorNdisVersion == 20 ||
-            c->MinorNdisVersion == 30);
+    return c->MajorNdisVersion == 6 && (c->MinorNdisVersion == 0 || c->MinorNdisVersion == 1 ||
+                                        c->MinorNdisVersion == 20 || c->MinorNdisVersion == 30);
 }
 
 static bool handlers_ok(const NDIS_PROTOCOL_DRIVER_CHARACTERISTICS *c)
 {
-    return c->BindAdapterHandlerEx && c->UnbindAdapterHandlerEx && c->OpenAdapterCompleteHandlerEx &&
-           c->CloseAdapterCompleteHandlerEx && c->NetPnPEventHandler && c->OidRequestCompleteHandler &&
-           c->StatusHandlerEx && c->ReceiveNetBufferListsHandler && c->SendNetBufferListsCompleteHandler;
+    return c->BindAdapterHandlerEx && c->UnbindAdapterHandlerEx &&
+           c->OpenAdapterCompleteHandlerEx && c->CloseAdapterCompleteHandlerEx &&
+           c->NetPnPEventHandler && c->OidRequestCompleteHandler && c->StatusHandlerEx &&
+           c->ReceiveNetBufferListsHandler && c->SendNetBufferListsCompleteHandler;
 }
 
 static size_t characteristics_bytes(const NDIS_PROTOCOL_DRIVER_CHARACTERISTICS *c)
@@ -108,9 +110,9 @@ static void protocol_end(struct ndis_protocol *p)
     free(p);
 }
 
-NDIS_STATUS NTAPI NdisRegisterProtocolDriver(NDIS_HANDLE ProtocolDriverContext,
-                                             PNDIS_PROTOCOL_DRIVER_CHARACTERISTICS ProtocolCharacteristics,
-                                             PNDIS_HANDLE NdisProtocolHandle)
+NDIS_STATUS NTAPI NdisRegisterProtocolDriver(
+    NDIS_HANDLE ProtocolDriverContext,
+    PNDIS_PROTOCOL_DRIVER_CHARACTERISTICS ProtocolCharacteristics, PNDIS_HANDLE NdisProtocolHandle)
 {
     size_t bytes = ProtocolCharacteristics ? characteristics_bytes(ProtocolCharacteristics) : 0;
     struct ndis_protocol *p;
@@ -161,12 +163,13 @@ VOID NTAPI NdisDeregisterProtocolDriver(NDIS_HANDLE NdisProtocolHandle)
 }
 NT_EXPORT(NdisDeregisterProtocolDriver);
 
-/* Nothing was left unbound for want of the protocol: connections are bound as soon as they can be. */
+/* Nothing was left unbound for want of the protocol: connections are bound as soon as they can be.
+ */
 NDIS_STATUS NTAPI NdisReEnumerateProtocolBindings(NDIS_HANDLE NdisProtocolHandle)
 {
     NT_PASSIVE_ONLY();
     return ndis_handle_get(NdisProtocolHandle, NDIS_H_PROTOCOL, __func__) ? NDIS_STATUS_SUCCESS
-                                                                         : NDIS_STATUS_FAILURE;
+                                                                          : NDIS_STATUS_FAILURE;
 }
 NT_EXPORT(NdisReEnumerateProtocolBindings);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* OID requests as a protocol issues them: NdisOidRequest and NdisDirectOidRequest over the adapter's queue (oid.c). Completed before the call
- * returns, the status is the return value and no handler runs; else the handler runs once (GEN-26). */
+/* OID requests as a protocol issues them: NdisOidRequest and NdisDirectOidRequest over the
+ * adapter's queue (oid.c). Completed before the call returns, the status is the return value and no
+ * handler runs; else the handler runs once (GEN-26). */
 #include "ndis/binding.h"
 
 #include "nt/export.h"
@@ -25,7 +26,8 @@ static void finish(struct pending *p, NDIS_OID_REQUEST *request, NDIS_STATUS sta
         c->DirectOidRequestCompleteHandler(b->protocol_context, request, status);
     else
         c->OidRequestCompleteHandler(b->protocol_context, request, status);
-    ndis_call_end(&call, p->direct ? "ProtocolDirectOidRequestComplete" : "ProtocolOidRequestComplete");
+    ndis_call_end(&call,
+                  p->direct ? "ProtocolDirectOidRequestComplete" : "ProtocolOidRequestComplete");
     atomic_fetch_sub(&b->requests_outstanding, 1);
     free(p);
 }
@@ -45,7 +47,8 @@ static bool may_request(struct ndis_binding *b, const NDIS_OID_REQUEST *request)
     int state = atomic_load(&b->state);
 
     if (request->Header.Type != NDIS_OBJECT_TYPE_OID_REQUEST) {
-        ndis_binding_finding(b, "NT-HEADER", "OID request with header type %#x", request->Header.Type);
+        ndis_binding_finding(b, "NT-HEADER", "OID request with header type %#x",
+                             request->Header.Type);
         return false;
     }
     return b->waits->opened && state != NDIS_BINDING_CLOSING && state != NDIS_BINDING_UNBOUND;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the process has one of: the list of adapters, the observer, the time factor, and NDIS's own PASSIVE_LEVEL thread. The latter does
- * what NDIS does on its own: check-for-hang, resets and removals that miniports asked for, starting instances of intermediate drivers, and noticing
+ * What the process has one of: the list of adapters, the observer, the time factor, and NDIS's own
+ * PASSIVE_LEVEL thread. The latter does what NDIS does on its own: check-for-hang, resets and
+ * removals that miniports asked for, starting instances of intermediate drivers, and noticing
  * requests that take too long (GEN-31).
  */
 #include "ndis/private.h"
@@ -69,7 +70,8 @@ struct ndis_adapter *ndis_adapter_find(const char *name)
     struct list *pos;
 
     pthread_mutex_lock(&adapters_lock);
-    list_for_each (pos, &adapters) {
+    list_for_each(pos, &adapters)
+    {
         struct ndis_adapter *a = list_entry(pos, struct ndis_adapter, all_link);
 
         if (!strcmp(a->name, name) || !strcasecmp(a->ndis_name, name)) {
@@ -115,7 +117,8 @@ bool ndis_runtime_cancel(struct ndis_adapter *a)
     bool any = false;
 
     pthread_mutex_lock(&task_lock);
-    list_for_each_safe (pos, next, &tasks) {
+    list_for_each_safe(pos, next, &tasks)
+    {
         struct task *t = list_entry(pos, struct task, link);
 
         if (t->adapter != a)
@@ -138,14 +141,16 @@ void ndis_runtime_wake(void)
     pthread_mutex_unlock(&task_lock);
 }
 
-/* An adapter with something due, its operation lock held; NULL when there is none now. Adapters in the middle of an operation are left alone. */
+/* An adapter with something due, its operation lock held; NULL when there is none now. Adapters in
+ * the middle of an operation are left alone. */
 static struct ndis_adapter *due_adapter(uint64_t now)
 {
     struct ndis_adapter *found = NULL;
     struct list *pos;
 
     pthread_mutex_lock(&adapters_lock);
-    list_for_each (pos, &adapters) {
+    list_for_each(pos, &adapters)
+    {
         struct ndis_adapter *a = list_entry(pos, struct ndis_adapter, all_link);
 
         ndis_oid_check_time(a);

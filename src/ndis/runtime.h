@@ -41,6 +41,8 @@ enum ndis_adapter_state {
 int ndis_start(struct why *why);
 void ndis_stop(void); /* all adapters halted, all protocols deregistered before */
 void ndis_set_time_factor(double factor);
+/* For tests of protocols: NdisOpenAdapterEx and NdisCloseAdapterEx return NDIS_STATUS_PENDING and complete on a worker. */
+void ndis_set_pending(bool on);
 /* Strict: a set of OID_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES is refused, as today's reference says. Default is the porting
  * summary: it is turned into a set of OID_TCP_CONNECTION_OFFLOAD_PARAMETERS (requirements D-1). */
 void ndis_set_strict(bool strict);

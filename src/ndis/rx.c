@@ -2,11 +2,13 @@
 /*
  * Receives: from the miniport up to every binding whose packet filter takes the frame, and back.
  *
- * All bindings that take an NBL but the last are shown it with NDIS_RECEIVE_FLAGS_RESOURCES; the last one owns it until it returns it. So
- * each NBL has one owner and is returned once (GEN-22), and one protocol alone gets whole chains as they came. What nobody takes goes back at once.
+ * All bindings that take an NBL but the last are shown it with NDIS_RECEIVE_FLAGS_RESOURCES; the
+ * last one owns it until it returns it. So each NBL has one owner and is returned once (GEN-22),
+ * and one protocol alone gets whole chains as they came. What nobody takes goes back at once.
  *
- * A binding's receives_outstanding is raised by one for the length of an indication, before its state is looked at: whoever pauses or closes it
- * sets the state first and waits for the count, after which no handler of it runs (GEN-44).
+ * A binding's receives_outstanding is raised by one for the length of an indication, before its
+ * state is looked at: whoever pauses or closes it sets the state first and waits for the count,
+ * after which no handler of it runs (GEN-44).
  */
 #include "ndis/binding.h"
 
@@ -116,9 +118,11 @@ static uint64_t rx_interested(const struct rx_call *call, NET_BUFFER *nb)
     if (!destination_of(nb, mac))
         return 0;
     if (!(mac[0] & 1))
-        kind = memcmp(mac, call->adapter->general.CurrentMacAddress, 6) ? 0 : NDIS_PACKET_TYPE_DIRECTED;
+        kind = memcmp(mac, call->adapter->general.CurrentMacAddress, 6) ? 0
+                                                                        : NDIS_PACKET_TYPE_DIRECTED;
     else
-        kind = memcmp(mac, broadcast, 6) ? NDIS_PACKET_TYPE_ALL_MULTICAST : NDIS_PACKET_TYPE_BROADCAST;
+        kind =
+            memcmp(mac, broadcast, 6) ? NDIS_PACKET_TYPE_ALL_MULTICAST : NDIS_PACKET_TYPE_BROADCAST;
     for (unsigned i = 0; i < call->hearers; i++)
         if (filter_takes(&call->hearer[i], mac, kind))
             bits |= 1ull << i;
@@ -153,8 +157,14 @@ static struct ndis_nbl_side *side(const NET_BUFFER_LIST *nbl)
     return (struct ndis_nbl_side *)(uintptr_t)nbl - 1;
 }
 
-/* Shows one binding all that it takes, in order, in runs of NBLs that it owns or does not own. Owned ones leave the walk, as they are the
- * binding's from then on. */
+/* Of an NBL that this indication holds. */
+static struct ndis_hop *hop_of(const NET_BUFFER_LIST *nbl)
+{
+    return ndis_nbl_top(side(nbl));
+}
+
+/* Shows one binding all that it takes, in order, in runs of NBLs that it owns or does not own.
+ * Owned ones leave the walk, as they are the binding's from then on. */
 static void rx_show_one(const struct rx_call *call, unsigned i, NET_BUFFER_LIST **walk)
 {
     NET_BUFFER_LIST **link = walk, *nbl;
@@ -163,11 +173,11 @@ static void rx_show_one(const struct rx_call *call, unsigned i, NET_BUFFER_LIST 
 
     chain_init(&run);
     while ((nbl = *link) != NULL) {
-        struct ndis_nbl_side *s = side(nbl);
-        bool owns = !call->resources && last_bit(s->interested) == i;
+        struct ndis_hop *hop = hop_of(nbl);
+        bool owns = !call->resources && last_bit(hop->interested) == i;
 
-        if (!(s->interested >> i & 1)) {
-            link = &s->chain_next;
+        if (!(hop->interested >> i & 1)) {
+            link = &hop->walk_next;
             continue;
         }
         if (run.count && owns != own) {
@@ -176,9 +186,9 @@ static void rx_show_one(const struct rx_call *call, unsigned i, NET_BUFFER_LIST 
         }
         own = owns;
         if (owns)
-            *link = s->chain_next;
+            *link = hop->walk_next;
         else
-            link = &s->chain_next;
+            link = &hop->walk_next;
         chain_add(&run, nbl);
     }
     if (run.count)
@@ -186,20 +196,23 @@ static void rx_show_one(const struct rx_call *call, unsigned i, NET_BUFFER_LIST 
 }
 
 /* Taking NBLs from the miniport. Whether it may indicate this one now. */
-static bool rx_take(struct rx_call *call, NET_BUFFER_LIST *nbl, struct ndis_nbl_side *s)
+static bool rx_take(struct rx_call *call, NET_BUFFER_LIST *nbl, struct ndis_nbl_side *s,
+                    uint64_t interested)
 {
-    struct ndis_hop hop = {.adapter = call->adapter};
+    struct ndis_hop hop = {
+        .adapter = call->adapter, .interested = interested, .given_next = nbl->Next};
+    const struct ndis_hop *top = ndis_nbl_top(s);
     enum ndis_own kind = call->resources ? NDIS_OWN_SHOWN : NDIS_OWN_LENT;
     enum ndis_own own = ndis_nbl_own(s);
     const char *wrong = NULL;
 
-    if (own == NDIS_OWN_SENT || own == NDIS_OWN_FREE || ndis_nbl_top(s) == call->adapter)
+    if (own == NDIS_OWN_SENT || (top && top->adapter == call->adapter))
         wrong = ndis_own_name(own);
     else if (own == NDIS_OWN_SHOWN && kind == NDIS_OWN_LENT)
         wrong = "only shown to the driver that now indicates it without RESOURCES";
     if (likely(!wrong)) {
-        if (s->interested && !call->resources)
-            hop.binding = call->hearer[last_bit(s->interested)].binding;
+        if (interested && !call->resources)
+            hop.binding = call->hearer[last_bit(interested)].binding;
         hop.shape = ndis_nbl_shape(nbl);
         if (likely(ndis_nbl_push(s, kind, &hop)))
             return true;
@@ -227,21 +240,24 @@ static void rx_sort(struct rx_call *call, NET_BUFFER_LIST *first, struct rx_sort
     chain_init(&out->unwanted);
     for (NET_BUFFER_LIST *nbl = first; nbl; nbl = next) {
         struct ndis_nbl_side *s = ndis_nbl_side_of(nbl);
+        uint64_t interested = 0;
 
-        if (unlikely(!s)) {
-            ndis_adapter_finding(call->adapter, "GEN-23", "indicated chain leads to %p, which is no "
-                                 "NET_BUFFER_LIST", (void *)nbl);
+        if (unlikely(!s || ndis_nbl_own(s) == NDIS_OWN_FREE)) {
+            ndis_adapter_finding(call->adapter, s ? "GEN-20" : "GEN-23",
+                                 "indicated chain leads to %p, which is "
+                                 "%s",
+                                 (void *)nbl, s ? "free" : "no NET_BUFFER_LIST");
             break;
         }
-        s->given_next = next = nbl->Next;
+        next = nbl->Next;
         out->seen++;
-        s->interested = ndis_verify_indicated(call->adapter, nbl)
-                            ? rx_interested(call, nbl->FirstNetBuffer) : 0;
-        if (unlikely(!rx_take(call, nbl, s)))
+        if (ndis_verify_indicated(call->adapter, nbl))
+            interested = rx_interested(call, nbl->FirstNetBuffer);
+        if (unlikely(!rx_take(call, nbl, s, interested)))
             continue;
-        mixed |= all && all != s->interested;
-        all |= s->interested;
-        chain_add(s->interested ? &out->wanted : &out->unwanted, nbl);
+        mixed |= all && all != interested;
+        all |= interested;
+        chain_add(interested ? &out->wanted : &out->unwanted, nbl);
     }
     *out->wanted.tail = *out->unwanted.tail = NULL;
     call->only = !mixed && (all & (all - 1)) == 0 ? all : 0;
@@ -251,50 +267,51 @@ static void rx_check_count(struct ndis_adapter *a, uint32_t seen, ULONG said)
 {
     if (likely(seen == said) || !ndis_verify_tell(a, NDIS_V_COUNT))
         return;
-    ndis_adapter_finding(a, "GEN-23", "indicated %u NBLs and said NumberOfNetBufferLists is %u", seen, said);
+    ndis_adapter_finding(a, "GEN-23", "indicated %u NBLs and said NumberOfNetBufferLists is %u",
+                         seen, said);
+}
+
+static void walk_begin(NET_BUFFER_LIST *first)
+{
+    for (NET_BUFFER_LIST *nbl = first; nbl; nbl = nbl->Next)
+        hop_of(nbl)->walk_next = nbl->Next;
 }
 
 static void rx_show_all(const struct rx_call *call, struct rx_chain *wanted)
 {
     NET_BUFFER_LIST *walk = wanted->first;
 
-    if (likely(call->only)) { /* the chain goes up as it is */
-        rx_show(call, last_bit(call->only), wanted, !call->resources);
+    if (likely(call->only && !call->resources)) { /* the chain goes up as it is */
+        rx_show(call, last_bit(call->only), wanted, true);
         return;
     }
-    for (NET_BUFFER_LIST *nbl = walk; nbl; nbl = nbl->Next)
-        side(nbl)->chain_next = nbl->Next;
+    walk_begin(walk);
     for (unsigned i = 0; walk && i < call->hearers; i++)
         rx_show_one(call, i, &walk);
 }
 
-/* Back down to the miniport. */
-static void rx_give_back(struct ndis_adapter *a, NET_BUFFER_LIST *first, uint32_t count)
-{
-    ULONG flags = nt_thread_self()->irql == DISPATCH_LEVEL ? NDIS_RETURN_FLAGS_DISPATCH_LEVEL : 0;
-    struct ndis_call call;
-
-    atomic_fetch_add(&a->rx_calls, 1);
-    atomic_fetch_sub(&a->rx_outside, count);
-    atomic_fetch_add_explicit(&a->rx_returned, count, memory_order_relaxed);
-    call = ndis_call_begin(a->driver->owner);
-    a->driver->chars.ReturnNetBufferListsHandler(a->context, first, flags);
-    ndis_call_end(&call, "MiniportReturnNetBufferLists");
-    atomic_fetch_sub(&a->rx_calls, 1);
-}
-
 /* After an indication with RESOURCES: every NBL is the miniport's again, chained as it was. */
-static void rx_unshow(struct ndis_adapter *a, NET_BUFFER_LIST *first, uint32_t seen)
+static void rx_unshow_one(struct ndis_adapter *a, NET_BUFFER_LIST *nbl)
 {
     struct ndis_hop hop;
+
+    if (!ndis_nbl_pop(side(nbl), NDIS_OWN_SHOWN, a, NULL, &hop))
+        return;
+    nbl->Next = hop.given_next;
+    ndis_verify_returned(a, nbl, &hop);
+}
+
+static void rx_unshow(struct ndis_adapter *a, const struct rx_sorted *sorted)
+{
     NET_BUFFER_LIST *next;
 
-    for (NET_BUFFER_LIST *nbl = first; nbl && seen; nbl = next, seen--) {
-        next = side(nbl)->given_next;
-        if (!ndis_nbl_pop(side(nbl), NDIS_OWN_SHOWN, a, NULL, &hop))
-            continue; /* was not the miniport's to show */
-        nbl->Next = next;
-        ndis_verify_returned(a, nbl, &hop);
+    for (NET_BUFFER_LIST *nbl = sorted->wanted.first; nbl; nbl = next) {
+        next = hop_of(nbl)->walk_next;
+        rx_unshow_one(a, nbl);
+    }
+    for (NET_BUFFER_LIST *nbl = sorted->unwanted.first; nbl; nbl = next) {
+        next = nbl->Next;
+        rx_unshow_one(a, nbl);
     }
 }
 
@@ -305,13 +322,13 @@ static void rx_return_unwanted(struct ndis_adapter *a, const struct rx_chain *un
     for (NET_BUFFER_LIST *nbl = unwanted->first; nbl; nbl = nbl->Next)
         ndis_nbl_pop(side(nbl), NDIS_OWN_LENT, a, NULL, &hop);
     if (unwanted->first)
-        rx_give_back(a, unwanted->first, unwanted->count);
+        ndis_rx_give_back(a, unwanted->first, unwanted->count);
 }
 
 VOID NTAPI NdisMIndicateReceiveNetBufferLists(NDIS_HANDLE MiniportAdapterHandle,
                                               PNET_BUFFER_LIST NetBufferList,
-                                              NDIS_PORT_NUMBER PortNumber, ULONG NumberOfNetBufferLists,
-                                              ULONG ReceiveFlags)
+                                              NDIS_PORT_NUMBER PortNumber,
+                                              ULONG NumberOfNetBufferLists, ULONG ReceiveFlags)
 {
     struct ndis_adapter *a = ndis_adapter_get(MiniportAdapterHandle, __func__);
     const struct ndis_observer *o = ndis_observer_;
@@ -339,7 +356,7 @@ VOID NTAPI NdisMIndicateReceiveNetBufferLists(NDIS_HANDLE MiniportAdapterHandle,
     if (sorted.wanted.first)
         rx_show_all(&call, &sorted.wanted);
     if (call.resources) {
-        rx_unshow(a, NetBufferList, sorted.seen);
+        rx_unshow(a, &sorted);
         atomic_fetch_add_explicit(&a->rx_returned, count, memory_order_relaxed);
     } else {
         rx_return_unwanted(a, &sorted.unwanted);
@@ -348,90 +365,27 @@ VOID NTAPI NdisMIndicateReceiveNetBufferLists(NDIS_HANDLE MiniportAdapterHandle,
 }
 NT_EXPORT(NdisMIndicateReceiveNetBufferLists);
 
-/* Whether the binding holds this NBL, and then it no longer does. */
-static bool rx_reclaim(struct ndis_binding *b, NET_BUFFER_LIST *nbl)
-{
-    struct ndis_adapter *a = b->adapter;
-    struct ndis_nbl_side *s = ndis_nbl_side_of(nbl);
-    struct ndis_hop hop;
-
-    if (likely(s && ndis_nbl_pop(s, NDIS_OWN_LENT, a, b, &hop))) {
-        s->last = a;
-        ndis_verify_returned(a, nbl, &hop);
-        return true;
-    }
-    if (!ndis_verify_tell(a, NDIS_V_OWNERSHIP))
-        return false;
-    if (!s)
-        ndis_binding_finding(b, "GEN-22", "returned %p, which is no NET_BUFFER_LIST", (void *)nbl);
-    else if (ndis_nbl_own(s) == NDIS_OWN_SHOWN)
-        ndis_binding_finding(b, "GEN-21", "returned NBL %p, which it was shown with RESOURCES", (void *)nbl);
-    else
-        ndis_binding_finding(b, "GEN-22", "returned NBL %p, which it does not hold: it is %s", (void *)nbl,
-                             ndis_own_name(ndis_nbl_own(s)));
-    return false;
-}
-
-VOID NTAPI NdisReturnNetBufferLists(NDIS_HANDLE NdisBindingHandle, PNET_BUFFER_LIST NetBufferLists,
-                                    ULONG ReturnFlags)
-{
-    struct ndis_binding *b = ndis_handle_get(NdisBindingHandle, NDIS_H_BINDING, __func__);
-    struct ndis_adapter *a = b ? b->adapter : NULL;
-    NET_BUFFER_LIST *next;
-    struct rx_chain back;
-
-    if (!a)
-        return;
-    ndis_verify_level(a, __func__, ReturnFlags, NDIS_RETURN_FLAGS_DISPATCH_LEVEL);
-    ndis_verify_lock_free(a, __func__);
-    chain_init(&back);
-    for (NET_BUFFER_LIST *nbl = NetBufferLists; nbl; nbl = next) {
-        if (unlikely(!rx_reclaim(b, nbl)))
-            break; /* where it leads is not the protocol's to say */
-        next = nbl->Next;
-        chain_add(&back, nbl);
-    }
-    if (!back.count)
-        return;
-    *back.tail = NULL;
-    rx_give_back(a, back.first, back.count);
-    atomic_fetch_sub(&b->receives_outstanding, back.count);
-}
-NT_EXPORT(NdisReturnNetBufferLists);
-
-uint32_t ndis_rx_recover(struct ndis_binding *b)
-{
-    uint32_t count;
-    NET_BUFFER_LIST *first = ndis_nbl_recover(NDIS_OWN_LENT, b->adapter, b, &count);
-
-    if (!first)
-        return 0;
-    rx_give_back(b->adapter, first, count);
-    atomic_fetch_sub(&b->receives_outstanding, count);
-    return count;
-}
-
 /* Loopback: one NBL per frame, over the sender's own MDLs, shown before the miniport gets them. */
 static void loopback_add(struct rx_call *call, const NET_BUFFER_LIST *from, NET_BUFFER *nb,
                          struct rx_chain *chain)
 {
     NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO csum = {.Value = NULL};
     uint64_t bits = rx_interested(call, nb);
-    struct ndis_hop hop = {.adapter = call->adapter};
+    struct ndis_hop hop = {.adapter = call->adapter, .interested = bits};
     NET_BUFFER_LIST *nbl;
 
     if (!bits)
         return;
-    nbl = NdisAllocateNetBufferAndNetBufferList(ndis_own_nbl_pool(), 0, 0, nb->MdlChain, nb->DataOffset,
-                                                nb->DataLength);
+    nbl = NdisAllocateNetBufferAndNetBufferList(ndis_own_nbl_pool(), 0, 0, nb->MdlChain,
+                                                nb->DataOffset, nb->DataLength);
     if (!nbl)
         return;
     csum.Receive.Loopback = 1;
     nbl->NetBufferListInfo[TcpIpChecksumNetBufferListInfo] = csum.Value;
-    nbl->NetBufferListInfo[Ieee8021QNetBufferListInfo] = from->NetBufferListInfo[Ieee8021QNetBufferListInfo];
+    nbl->NetBufferListInfo[Ieee8021QNetBufferListInfo] =
+        from->NetBufferListInfo[Ieee8021QNetBufferListInfo];
     nbl->NblFlags = NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
     nbl->SourceHandle = call->adapter;
-    side(nbl)->interested = bits;
     ndis_nbl_push(side(nbl), NDIS_OWN_SHOWN, &hop);
     chain_add(chain, nbl);
 }
@@ -441,7 +395,7 @@ static void loopback_free(struct ndis_adapter *a, NET_BUFFER_LIST *first)
     struct ndis_hop hop;
 
     while (first) {
-        NET_BUFFER_LIST *next = side(first)->chain_next;
+        NET_BUFFER_LIST *next = hop_of(first)->walk_next;
 
         ndis_nbl_pop(side(first), NDIS_OWN_SHOWN, a, NULL, &hop);
         NdisFreeNetBufferList(first);
@@ -461,8 +415,7 @@ static void loopback_show(struct rx_call *call, NET_BUFFER_LIST *first)
             loopback_add(call, nbl, nb, &chain);
     *chain.tail = NULL;
     walk = chain.first;
-    for (NET_BUFFER_LIST *nbl = walk; nbl; nbl = nbl->Next)
-        side(nbl)->chain_next = nbl->Next;
+    walk_begin(walk);
     for (unsigned i = 0; walk && i < call->hearers; i++)
         rx_show_one(call, i, &walk);
     loopback_free(call->adapter, chain.first);
@@ -472,7 +425,8 @@ static void loopback_show(struct rx_call *call, NET_BUFFER_LIST *first)
 void ndis_rx_loopback(struct ndis_binding *from, NET_BUFFER_LIST *first, ULONG send_flags)
 {
     struct ndis_adapter *a = from->adapter;
-    const struct ndis_binding_set *set = atomic_load_explicit(&a->open_bindings, memory_order_acquire);
+    const struct ndis_binding_set *set =
+        atomic_load_explicit(&a->open_bindings, memory_order_acquire);
     bool to_self = (send_flags & NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK) != 0;
     struct rx_call call;
 

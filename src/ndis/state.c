@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state machine of "Miniport Adapter States and Operations" and the calls into the miniport that drive it. Each operation
- * runs on its caller's thread under a->operation; a handler that returns NDIS_STATUS_PENDING is waited for.
+ * The state machine of "Miniport Adapter States and Operations" and the calls into the miniport
+ * that drive it. Each operation runs on its caller's thread under a->operation; a handler that
+ * returns NDIS_STATUS_PENDING is waited for.
  */
 #include "ndis/private.h"
 
@@ -63,8 +64,8 @@ static void complete(NDIS_HANDLE h, size_t wait_offset, NDIS_STATUS status, cons
         status = NDIS_STATUS_FAILURE;
     }
     if (!expected || !ndis_wait_signal(w, status))
-        ndis_adapter_finding(a, rule, "%s though nothing of the kind is pending (a second completion?)",
-                             what);
+        ndis_adapter_finding(
+            a, rule, "%s though nothing of the kind is pending (a second completion?)", what);
 }
 
 VOID NTAPI NdisMPauseComplete(NDIS_HANDLE MiniportAdapterHandle)
@@ -76,7 +77,8 @@ NT_EXPORT(NdisMPauseComplete);
 
 VOID NTAPI NdisMRestartComplete(NDIS_HANDLE NdisMiniportHandle, NDIS_STATUS Status)
 {
-    complete(NdisMiniportHandle, offsetof(struct ndis_adapter, restart_wait), Status, "GEN-6", __func__);
+    complete(NdisMiniportHandle, offsetof(struct ndis_adapter, restart_wait), Status, "GEN-6",
+             __func__);
 }
 NT_EXPORT(NdisMRestartComplete);
 
@@ -89,7 +91,8 @@ VOID NTAPI NdisMResetComplete(NDIS_HANDLE MiniportAdapterHandle, NDIS_STATUS Sta
         return;
     if (atomic_load(&a->resetting))
         a->addressing_reset = AddressingReset != 0;
-    complete(MiniportAdapterHandle, offsetof(struct ndis_adapter, reset_wait), Status, "GEN-32", __func__);
+    complete(MiniportAdapterHandle, offsetof(struct ndis_adapter, reset_wait), Status, "GEN-32",
+             __func__);
 }
 NT_EXPORT(NdisMResetComplete);
 
@@ -98,7 +101,8 @@ static void ledger_snapshot(struct ndis_adapter *a)
     struct list *pos;
 
     a->ledger_alone = true;
-    list_for_each (pos, &a->driver->adapters) {
+    list_for_each(pos, &a->driver->adapters)
+    {
         struct ndis_adapter *other = list_entry(pos, struct ndis_adapter, driver_link);
 
         if (other != a && ndis_adapter_state(other) != NDIS_ADAPTER_HALTED)
@@ -108,8 +112,9 @@ static void ledger_snapshot(struct ndis_adapter *a)
         a->ledger_before[kind] = nt_ledger_count(a->driver->owner, (enum nt_resource)kind);
 }
 
-/* After halt or a failed start: what the driver still holds. Exact for interrupts, DMA channels and shared memory, which name their adapter; the
- * rest is counted by driver and so judged only while this was its one adapter. */
+/* After halt or a failed start: what the driver still holds. Exact for interrupts, DMA channels and
+ * shared memory, which name their adapter; the rest is counted by driver and so judged only while
+ * this was its one adapter. */
 static void ledger_compare(struct ndis_adapter *a, const char *rule)
 {
     unsigned left = ndis_interrupt_abandon(a) + ndis_dma_abandon(a);
@@ -117,27 +122,31 @@ static void ledger_compare(struct ndis_adapter *a, const char *rule)
     size_t used = 0;
 
     if (left)
-        ndis_adapter_finding(a, rule, "%u interrupts, DMA channels or shared memory blocks are left", left);
+        ndis_adapter_finding(a, rule,
+                             "%u interrupts, DMA channels or shared memory blocks are left", left);
     for (unsigned kind = 0; kind < NT_RES_COUNT && a->ledger_alone; kind++) {
         uint64_t now = nt_ledger_count(a->driver->owner, (enum nt_resource)kind);
 
         if (now > a->ledger_before[kind] && used < sizeof(text) - 60)
-            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%llu %s", used ? ", " : "",
-                                     (unsigned long long)(now - a->ledger_before[kind]),
-                                     nt_resource_name((enum nt_resource)kind));
+            used +=
+                (size_t)snprintf(text + used, sizeof(text) - used, "%s%llu %s", used ? ", " : "",
+                                 (unsigned long long)(now - a->ledger_before[kind]),
+                                 nt_resource_name((enum nt_resource)kind));
     }
     if (used)
         ndis_adapter_finding(a, rule, "left after the adapter was halted: %s", text);
 }
 
-/* The class installer's words that NDIS needs before it starts anything (KEY-29). An adapter without a key of its own is not asked. */
+/* The class installer's words that NDIS needs before it starts anything (KEY-29). An adapter
+ * without a key of its own is not asked. */
 static bool has_type_keywords(struct ndis_adapter *a)
 {
     static const char *const names[] = {"*IfType", "*MediaType", "*PhysicalMediaType"};
 
     for (size_t i = 0; a->key && i < ARRAY_LEN(names); i++)
         if (reg_get(a->key, names[i], NULL, NULL, 0) < 0) {
-            log_error("ndis: adapter %s is not started: its key has no %s (KEY-29)", a->name, names[i]);
+            log_error("ndis: adapter %s is not started: its key has no %s (KEY-29)", a->name,
+                      names[i]);
             return false;
         }
     return true;
@@ -162,7 +171,8 @@ static NDIS_STATUS call_initialize(struct ndis_adapter *a)
 {
     const CM_RESOURCE_LIST *resources = a->device ? nt_device_resources(a->device) : NULL;
     NDIS_MINIPORT_INIT_PARAMETERS p = {
-        .Header = {NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS, NDIS_MINIPORT_INIT_PARAMETERS_REVISION_1,
+        .Header = {NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS,
+                   NDIS_MINIPORT_INIT_PARAMETERS_REVISION_1,
                    NDIS_SIZEOF_MINIPORT_INIT_PARAMETERS_REVISION_1},
         .AllocatedResources =
             resources && resources->Count
@@ -203,7 +213,8 @@ static NDIS_STATUS initialize_outcome(struct ndis_adapter *a, NDIS_STATUS status
         return NDIS_STATUS_FAILURE;
     }
     if (status != NDIS_STATUS_NOT_ACCEPTED && !NT_ERROR(status)) {
-        ndis_adapter_finding(a, "INIT-21", "MiniportInitializeEx returned 0x%08x", (unsigned)status);
+        ndis_adapter_finding(a, "INIT-21", "MiniportInitializeEx returned 0x%08x",
+                             (unsigned)status);
         return NDIS_STATUS_FAILURE;
     }
     return status;
@@ -214,8 +225,8 @@ static NDIS_STATUS initialize_locked(struct ndis_adapter *a)
     bool intermediate = a->driver->intermediate;
     NDIS_STATUS status;
 
-    if (ndis_adapter_state(a) != NDIS_ADAPTER_HALTED || atomic_load(&a->removed) || a->driver->deregistered ||
-        (intermediate && !a->im_requested))
+    if (ndis_adapter_state(a) != NDIS_ADAPTER_HALTED || atomic_load(&a->removed) ||
+        a->driver->deregistered || (intermediate && !a->im_requested))
         return NDIS_STATUS_INVALID_STATE;
     if (!has_type_keywords(a))
         return NDIS_STATUS_FAILURE;
@@ -255,7 +266,8 @@ static NDIS_STATUS restart_locked(struct ndis_adapter *a)
     ndis_call_end(&call, "MiniportRestart");
     status = wait_outcome(a, &a->restart_wait, status, RESTART_SECONDS);
     if (status == NDIS_STATUS_PENDING) {
-        ndis_adapter_finding(a, "GEN-6", "MiniportRestart is pending since %d s and was not completed",
+        ndis_adapter_finding(a, "GEN-6",
+                             "MiniportRestart is pending since %d s and was not completed",
                              RESTART_SECONDS);
         status = NDIS_STATUS_FAILURE;
     } else if (status != NDIS_STATUS_SUCCESS && !NT_ERROR(status)) {
@@ -290,11 +302,12 @@ static NDIS_STATUS pause_locked(struct ndis_adapter *a)
     status = a->driver->chars.PauseHandler(a->context, &p);
     ndis_call_end(&call, "MiniportPause");
     if (status != NDIS_STATUS_SUCCESS && status != NDIS_STATUS_PENDING)
-        ndis_adapter_finding(a, "GEN-3", "MiniportPause returned 0x%08x; it cannot fail", (unsigned)status);
+        ndis_adapter_finding(a, "GEN-3", "MiniportPause returned 0x%08x; it cannot fail",
+                             (unsigned)status);
     status = wait_outcome(a, &a->pause_wait, status, PAUSE_SECONDS);
     if (status == NDIS_STATUS_PENDING)
-        ndis_adapter_finding(a, "GEN-3", "MiniportPause is pending since %d s and was not completed",
-                             PAUSE_SECONDS);
+        ndis_adapter_finding(
+            a, "GEN-3", "MiniportPause is pending since %d s and was not completed", PAUSE_SECONDS);
     ndis_tx_drain(a);
     ndis_adapter_set_state(a, NDIS_ADAPTER_PAUSED);
     return status == NDIS_STATUS_PENDING ? NDIS_STATUS_FAILURE : NDIS_STATUS_SUCCESS;
@@ -340,7 +353,8 @@ NDIS_STATUS ndis_adapter_reset_locked(struct ndis_adapter *a)
     if (status != NDIS_STATUS_PENDING)
         a->addressing_reset = addressing != 0;
     else if (!ndis_wait_for(&a->reset_wait, RESET_SECONDS, &status)) {
-        ndis_adapter_finding(a, "GEN-32", "MiniportResetEx is pending since %d s and was not completed",
+        ndis_adapter_finding(a, "GEN-32",
+                             "MiniportResetEx is pending since %d s and was not completed",
                              RESET_SECONDS);
         status = NDIS_STATUS_FAILURE;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NdisMIndicateStatusEx: judges the indication, records what NDIS answers queries from, then tells the observer and every binding. */
+/* NdisMIndicateStatusEx: judges the indication, records what NDIS answers queries from, then tells
+ * the observer and every binding. */
 #include "ndis/private.h"
 
 #include "nt/export.h"
@@ -19,13 +20,14 @@ static bool check_header(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s
     if (s->Header.Type != NDIS_OBJECT_TYPE_STATUS_INDICATION ||
         s->Header.Revision < NDIS_STATUS_INDICATION_REVISION_1 ||
         s->Header.Size < NDIS_SIZEOF_STATUS_INDICATION_REVISION_1) {
-        ndis_adapter_finding(a, "CFG-9", "status indication with header type 0x%02x revision %u size %u",
+        ndis_adapter_finding(a, "CFG-9",
+                             "status indication with header type 0x%02x revision %u size %u",
                              s->Header.Type, s->Header.Revision, s->Header.Size);
         return false;
     }
     if (s->StatusBufferSize && !s->StatusBuffer) {
-        ndis_adapter_finding(a, "CFG-9", "status 0x%08x: %u bytes at no address", (unsigned)s->StatusCode,
-                             s->StatusBufferSize);
+        ndis_adapter_finding(a, "CFG-9", "status 0x%08x: %u bytes at no address",
+                             (unsigned)s->StatusCode, s->StatusBufferSize);
         return false;
     }
     if (s->SourceHandle != a)
@@ -35,8 +37,8 @@ static bool check_header(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s
         ndis_adapter_finding(a, "CFG-10", "status 0x%08x is meant for every binding, but names one",
                              (unsigned)s->StatusCode);
     if (is_offload(s->StatusCode) && (s->PortNumber || s->Flags))
-        ndis_adapter_finding(a, "CFG-9", "status 0x%08x with port %u, flags 0x%x", (unsigned)s->StatusCode,
-                             s->PortNumber, s->Flags);
+        ndis_adapter_finding(a, "CFG-9", "status 0x%08x with port %u, flags 0x%x",
+                             (unsigned)s->StatusCode, s->PortNumber, s->Flags);
     return true;
 }
 
@@ -51,7 +53,8 @@ static bool check_state(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
         return false;
     }
     if (state == NDIS_ADAPTER_INITIALIZING && !a->registration_set) {
-        ndis_adapter_finding(a, "INIT-22", "status 0x%08x indicated before the registration attributes",
+        ndis_adapter_finding(a, "INIT-22",
+                             "status 0x%08x indicated before the registration attributes",
                              (unsigned)s->StatusCode);
         return false;
     }
@@ -67,9 +70,12 @@ static bool record_link(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
     const NDIS_LINK_STATE *l = s->StatusBuffer;
 
     if (s->StatusBufferSize < NDIS_SIZEOF_LINK_STATE_REVISION_1 ||
-        l->Header.Type != NDIS_OBJECT_TYPE_DEFAULT || l->Header.Revision < NDIS_LINK_STATE_REVISION_1 ||
-        l->Header.Size < NDIS_SIZEOF_LINK_STATE_REVISION_1 || l->Header.Size > s->StatusBufferSize) {
-        ndis_adapter_finding(a, "GEN-41", "NDIS_STATUS_LINK_STATE with a bad NDIS_LINK_STATE (%u bytes)",
+        l->Header.Type != NDIS_OBJECT_TYPE_DEFAULT ||
+        l->Header.Revision < NDIS_LINK_STATE_REVISION_1 ||
+        l->Header.Size < NDIS_SIZEOF_LINK_STATE_REVISION_1 ||
+        l->Header.Size > s->StatusBufferSize) {
+        ndis_adapter_finding(a, "GEN-41",
+                             "NDIS_STATUS_LINK_STATE with a bad NDIS_LINK_STATE (%u bytes)",
                              s->StatusBufferSize);
         return false;
     }
@@ -88,7 +94,8 @@ static bool record(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
     return true;
 }
 
-VOID NTAPI NdisMIndicateStatusEx(NDIS_HANDLE MiniportAdapterHandle, PNDIS_STATUS_INDICATION StatusIndication)
+VOID NTAPI NdisMIndicateStatusEx(NDIS_HANDLE MiniportAdapterHandle,
+                                 PNDIS_STATUS_INDICATION StatusIndication)
 {
     struct ndis_adapter *a = ndis_handle_get(MiniportAdapterHandle, NDIS_H_ADAPTER, __func__);
     const struct ndis_observer *o = ndis_observer_;

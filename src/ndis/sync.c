@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NDIS's spin locks, reader-writer locks (both generations), events and sleeps, over the kernel's. */
+/* NDIS's spin locks, reader-writer locks (both generations), events and sleeps, over the kernel's.
+ */
 #include "ndis/adapter.h"
 
 #include "nt/export.h"
@@ -53,8 +54,8 @@ VOID NTAPI NdisDprReleaseSpinLock(PNDIS_SPIN_LOCK SpinLock)
 NT_EXPORT(NdisDprReleaseSpinLock);
 
 /*
- * Reader-writer locks. holders: readers inside, or -1 for a writer. A waiting writer holds off readers that hold no lock yet; one that holds some may
- * hold this very lock, as reads may nest.
+ * Reader-writer locks. holders: readers inside, or -1 for a writer. A waiting writer holds off
+ * readers that hold no lock yet; one that holds some may hold this very lock, as reads may nest.
  */
 struct rw {
     int32_t holders;
@@ -81,7 +82,8 @@ static void rw_read(struct rw *l, const struct nt_thread *t)
         int32_t n = __atomic_load_n(&l->holders, __ATOMIC_RELAXED);
 
         if (n >= 0 && (t->locks_held || !__atomic_load_n(&l->writers_waiting, __ATOMIC_RELAXED)) &&
-            __atomic_compare_exchange_n(&l->holders, &n, n + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            __atomic_compare_exchange_n(&l->holders, &n, n + 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
             return;
         rw_pause(spins);
     }
@@ -93,7 +95,8 @@ static void rw_write(struct rw *l)
     for (unsigned spins = 0;; spins++) {
         int32_t none = 0;
 
-        if (__atomic_compare_exchange_n(&l->holders, &none, -1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(&l->holders, &none, -1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
             break;
         rw_pause(spins);
     }
@@ -125,7 +128,8 @@ static void rw_release(struct rw *l, UCHAR state, KIRQL old)
     int32_t n = __atomic_load_n(&l->holders, __ATOMIC_RELAXED);
 
     if (!(state & (RW_READ | RW_WRITE)) || ((state & RW_WRITE) ? n != -1 : n <= 0)) {
-        finding_report("NT-LOCK", "releases reader-writer lock %p, which is not so held", (void *)l);
+        finding_report("NT-LOCK", "releases reader-writer lock %p, which is not so held",
+                       (void *)l);
         return;
     }
     if (state & RW_WRITE)
@@ -169,7 +173,8 @@ VOID NTAPI NdisAcquireRWLockRead(PNDIS_RW_LOCK_EX Lock, PLOCK_STATE_EX LockState
     KIRQL old;
 
     LockState->Flags = Flags;
-    LockState->LockState = rw_acquire(&Lock->rw, false, !(Flags & NDIS_RWL_AT_DISPATCH_LEVEL), &old);
+    LockState->LockState =
+        rw_acquire(&Lock->rw, false, !(Flags & NDIS_RWL_AT_DISPATCH_LEVEL), &old);
     LockState->OldIrql = old;
 }
 NT_EXPORT(NdisAcquireRWLockRead);
@@ -278,8 +283,8 @@ BOOLEAN NTAPI NdisWaitEvent(PNDIS_EVENT Event, UINT MsToWait)
     LARGE_INTEGER due = relative_us((uint64_t)MsToWait * 1000);
 
     NT_PASSIVE_ONLY();
-    return KeWaitForSingleObject(&Event->Event, Executive, KernelMode, FALSE, MsToWait ? &due : NULL) ==
-           STATUS_SUCCESS;
+    return KeWaitForSingleObject(&Event->Event, Executive, KernelMode, FALSE,
+                                 MsToWait ? &due : NULL) == STATUS_SUCCESS;
 }
 NT_EXPORT(NdisWaitEvent);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NDIS timer objects over kernel timers and DPCs. Pages: NdisAllocateTimerObject, NdisSetTimerObject, NdisCancelTimerObject. */
+/* NDIS timer objects over kernel timers and DPCs. Pages: NdisAllocateTimerObject,
+ * NdisSetTimerObject, NdisCancelTimerObject. */
 #include "ndis/adapter.h"
 
 #include "nt/export.h"
@@ -13,11 +14,11 @@ struct ndis_timer {
     KTIMER timer;
     KDPC dpc;
     PNDIS_TIMER_FUNCTION function;
-    PVOID context;               /* given at allocation */
-    _Atomic(PVOID) set_context;  /* given at the last set, or NULL */
-    _Atomic(int) running;        /* function calls under way */
+    PVOID context;              /* given at allocation */
+    _Atomic(PVOID) set_context; /* given at the last set, or NULL */
+    _Atomic(int) running;       /* function calls under way */
     _Atomic(struct nt_thread *) runner;
-    _Atomic(bool) freed_inside;  /* by its own function: freed when that returns */
+    _Atomic(bool) freed_inside; /* by its own function: freed when that returns */
 };
 
 static void timer_destroy(struct ndis_timer *t)
@@ -71,7 +72,8 @@ NDIS_STATUS NTAPI NdisAllocateTimerObject(NDIS_HANDLE NdisHandle,
 NT_EXPORT(NdisAllocateTimerObject);
 
 BOOLEAN NTAPI NdisSetCoalescableTimerObject(NDIS_HANDLE TimerObject, LARGE_INTEGER DueTime,
-                                            LONG MillisecondsPeriod, PVOID FunctionContext, ULONG Tolerance)
+                                            LONG MillisecondsPeriod, PVOID FunctionContext,
+                                            ULONG Tolerance)
 {
     struct ndis_timer *t = ndis_handle_get(TimerObject, NDIS_H_TIMER, __func__);
 
@@ -84,10 +86,11 @@ BOOLEAN NTAPI NdisSetCoalescableTimerObject(NDIS_HANDLE TimerObject, LARGE_INTEG
 }
 NT_EXPORT(NdisSetCoalescableTimerObject);
 
-BOOLEAN NTAPI NdisSetTimerObject(NDIS_HANDLE TimerObject, LARGE_INTEGER DueTime, LONG MillisecondsPeriod,
-                                 PVOID FunctionContext)
+BOOLEAN NTAPI NdisSetTimerObject(NDIS_HANDLE TimerObject, LARGE_INTEGER DueTime,
+                                 LONG MillisecondsPeriod, PVOID FunctionContext)
 {
-    return NdisSetCoalescableTimerObject(TimerObject, DueTime, MillisecondsPeriod, FunctionContext, 0);
+    return NdisSetCoalescableTimerObject(TimerObject, DueTime, MillisecondsPeriod, FunctionContext,
+                                         0);
 }
 NT_EXPORT(NdisSetTimerObject);
 
@@ -110,7 +113,8 @@ VOID NTAPI NdisFreeTimerObject(NDIS_HANDLE TimerObject)
         return;
     ndis_handle_retire(&t->handle);
     if (KeCancelTimer(&t->timer))
-        finding_report("NT-TIMER", "NdisFreeTimerObject of timer %p, which is still set", (void *)t);
+        finding_report("NT-TIMER", "NdisFreeTimerObject of timer %p, which is still set",
+                       (void *)t);
     KeRemoveQueueDpc(&t->dpc);
     if (atomic_load(&t->runner) == nt_thread_self()) {
         atomic_store(&t->freed_inside, true);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sends: from a protocol's binding down into the miniport, and completions back to the bindings they came from.
+ * Sends: from a protocol's binding down into the miniport, and completions back to the bindings
+ * they came from.
  *
- * A chain is counted into tx_calls and the binding's sends_outstanding before the states are looked at; whoever pauses sets the state first and
- * waits for the counts afterwards. So either the sender sees the pause, or the pauser sees the send.
+ * A chain is counted into tx_calls and the binding's sends_outstanding before the states are looked
+ * at; whoever pauses sets the state first and waits for the counts afterwards. So either the sender
+ * sees the pause, or the pauser sees the send.
  */
 #include "ndis/binding.h"
 
@@ -29,19 +31,31 @@ void ndis_tx_fail_chain(struct ndis_binding *b, NET_BUFFER_LIST *first, NDIS_STA
 {
     struct nt_thread *t = nt_thread_self();
     uint8_t irql = t->irql;
-    unsigned guard = 1u << 20;
 
-    for (NET_BUFFER_LIST *nbl = first; nbl && guard; nbl = nbl->Next, guard--) {
-        nbl->Status = status;
-        nbl->SourceHandle = b;
+    for (NET_BUFFER_LIST **link = &first; *link; link = &(*link)->Next) {
+        struct ndis_nbl_side *s = ndis_nbl_side_of(*link);
+
+        if (!s || ndis_nbl_own(s) == NDIS_OWN_FREE) {
+            ndis_binding_finding(b, "NT-NBL",
+                                 "a chain given to NdisSendNetBufferLists leads to %p, which is "
+                                 "%s",
+                                 (void *)*link, s ? "free" : "no NET_BUFFER_LIST");
+            *link = NULL;
+            break;
+        }
+        (*link)->Status = status;
+        (*link)->SourceHandle = b;
     }
+    if (!first)
+        return;
     if (dispatch && irql < DISPATCH_LEVEL)
         t->irql = DISPATCH_LEVEL;
     call_send_complete(b, first);
     t->irql = irql;
 }
 
-/* Whether NBL number n of a chain may be sent; hands it over. A pointer that is no NBL ends the chain. */
+/* Whether NBL number n of a chain may be sent; hands it over. A pointer that is no NBL ends the
+ * chain. */
 static bool tx_take(struct ndis_binding *b, NET_BUFFER_LIST *nbl, uint64_t now)
 {
     struct ndis_nbl_side *s = ndis_nbl_side_of(nbl);
@@ -49,19 +63,23 @@ static bool tx_take(struct ndis_binding *b, NET_BUFFER_LIST *nbl, uint64_t now)
     enum ndis_own own;
 
     if (unlikely(!s)) {
-        ndis_binding_finding(b, "NT-NBL", "a chain given to NdisSendNetBufferLists leads to %p, which is "
-                             "no NET_BUFFER_LIST", (void *)nbl);
+        ndis_binding_finding(b, "NT-NBL",
+                             "a chain given to NdisSendNetBufferLists leads to %p, which is "
+                             "no NET_BUFFER_LIST",
+                             (void *)nbl);
         return false;
     }
     own = ndis_nbl_own(s);
     if (likely(own != NDIS_OWN_FREE)) {
         ndis_verify_sent(b, nbl);
-        nbl->Status = NDIS_STATUS_PENDING; /* so that a miniport which sets none is noticed (GEN-12) */
+        nbl->Status =
+            NDIS_STATUS_PENDING; /* so that a miniport which sets none is noticed (GEN-12) */
         hop.shape = ndis_nbl_shape(nbl);
         if (likely(ndis_nbl_push(s, NDIS_OWN_SENT, &hop)))
             return true;
     }
-    ndis_binding_finding(b, "GEN-13", "NBL %p sent while it is %s", (void *)nbl, ndis_own_name(own));
+    ndis_binding_finding(b, "GEN-13", "NBL %p sent while it is %s", (void *)nbl,
+                         ndis_own_name(own));
     return false;
 }
 
@@ -90,7 +108,8 @@ static bool tx_may_send(struct ndis_binding *b, struct ndis_adapter *a)
         return true;
     if (atomic_load(&b->state) == NDIS_BINDING_PAUSED && b->pause_done &&
         ndis_verify_tell(a, NDIS_V_STATE))
-        ndis_binding_finding(b, "GEN-45", "send on a binding whose pause the protocol has completed");
+        ndis_binding_finding(b, "GEN-45",
+                             "send on a binding whose pause the protocol has completed");
     return false;
 }
 
@@ -139,7 +158,8 @@ VOID NTAPI NdisSendNetBufferLists(NDIS_HANDLE NdisBindingHandle, PNET_BUFFER_LIS
 NT_EXPORT(NdisSendNetBufferLists);
 
 /* Completion. Takes one NBL back; false after a finding. */
-static bool tx_reclaim(struct ndis_adapter *a, NET_BUFFER_LIST *nbl, struct ndis_hop *hop, uint64_t now)
+static bool tx_reclaim(struct ndis_adapter *a, NET_BUFFER_LIST *nbl, struct ndis_hop *hop,
+                       uint64_t now)
 {
     struct ndis_nbl_side *s = ndis_nbl_side_of(nbl);
 
@@ -157,11 +177,13 @@ static bool tx_reclaim(struct ndis_adapter *a, NET_BUFFER_LIST *nbl, struct ndis
                              (void *)nbl, s->last == a ? " (completed before)" : "",
                              ndis_own_name(ndis_nbl_own(s)));
     else
-        ndis_adapter_finding(a, "GEN-11", "completed NBL %p, which was not sent to it", (void *)nbl);
+        ndis_adapter_finding(a, "GEN-11", "completed NBL %p, which was not sent to it",
+                             (void *)nbl);
     return false;
 }
 
-/* The first NBL at or after *at that the adapter really held; NULL at the end. What it did not hold is skipped, as long as it leads on. */
+/* The first NBL at or after *at that the adapter really held; NULL at the end. What it did not hold
+ * is skipped, as long as it leads on. */
 static NET_BUFFER_LIST *tx_next(struct ndis_adapter *a, NET_BUFFER_LIST **at, struct ndis_hop *hop,
                                 uint64_t now)
 {
@@ -169,15 +191,15 @@ static NET_BUFFER_LIST *tx_next(struct ndis_adapter *a, NET_BUFFER_LIST **at, st
 
     while (*at && skips--) {
         NET_BUFFER_LIST *nbl = *at;
+        const struct ndis_nbl_side *s = ndis_nbl_side_of(nbl);
 
         if (likely(tx_reclaim(a, nbl, hop, now))) {
             *at = nbl->Next;
             nbl->Next = NULL;
             return nbl;
         }
-        *at = ndis_nbl_side_of(nbl) ? __atomic_load_n(&nbl->Next, __ATOMIC_RELAXED) : NULL;
-        if (*at == NDIS_NBL_POISON)
-            *at = NULL;
+        *at = s && ndis_nbl_own(s) != NDIS_OWN_FREE ? __atomic_load_n(&nbl->Next, __ATOMIC_RELAXED)
+                                                    : NULL;
     }
     return NULL;
 }
@@ -249,7 +271,8 @@ VOID NTAPI NdisCancelSendNetBufferLists(NDIS_HANDLE NdisBindingHandle, PVOID Can
     NT_DISPATCH_MAX();
     ndis_verify_lock_free(a, __func__);
     atomic_fetch_add(&a->tx_calls, 1);
-    if (atomic_load(&a->state) == NDIS_ADAPTER_RUNNING || atomic_load(&a->state) == NDIS_ADAPTER_PAUSING) {
+    if (atomic_load(&a->state) == NDIS_ADAPTER_RUNNING ||
+        atomic_load(&a->state) == NDIS_ADAPTER_PAUSING) {
         call = ndis_call_begin(a->driver->owner);
         a->driver->chars.CancelSendHandler(a->context, CancelId);
         ndis_call_end(&call, "MiniportCancelSend");
@@ -276,7 +299,8 @@ static bool drained_within(struct ndis_adapter *a, double seconds)
     return true;
 }
 
-/* Called when the miniport says it has paused: then nothing may be left, but for threads on their way out. */
+/* Called when the miniport says it has paused: then nothing may be left, but for threads on their
+ * way out. */
 void ndis_tx_drain(struct ndis_adapter *a)
 {
     enum { LIMIT_SECONDS = 10 };
@@ -287,10 +311,11 @@ void ndis_tx_drain(struct ndis_adapter *a)
     sends = atomic_load(&a->tx_inside);
     receives = atomic_load(&a->rx_outside);
     if (sends > 0)
-        ndis_adapter_finding(a, "GEN-2", "paused while it holds %lld sends that it has not completed", sends);
+        ndis_adapter_finding(a, "GEN-2",
+                             "paused while it holds %lld sends that it has not completed", sends);
     if (receives > 0)
-        ndis_adapter_finding(a, "GEN-2", "paused while %lld NBLs that it indicated have not come back",
-                             receives);
+        ndis_adapter_finding(
+            a, "GEN-2", "paused while %lld NBLs that it indicated have not come back", receives);
     if (drained_within(a, LIMIT_SECONDS * ndis_time_factor))
         return;
     if (atomic_load(&a->tx_inside) > 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks on the data path: what a miniport and a protocol say and hand over, against the GEN rules. */
+/* Checks on the data path: what a miniport and a protocol say and hand over, against the GEN rules.
+ */
 #include "ndis/verify.h"
 
 #include "nt/processor.h"
@@ -44,7 +45,8 @@ ULONG ndis_verify_level(struct ndis_adapter *a, const char *call, ULONG flags, U
     if (unlikely(irql > DISPATCH_LEVEL))
         nt_check_irql_max(DISPATCH_LEVEL, call);
     else if (unlikely(flags & bit) && ndis_verify_tell(a, NDIS_V_LEVEL))
-        finding_report("GEN-39", "%s: %s says DISPATCH_LEVEL, called at IRQL %u", a->name, call, irql);
+        finding_report("GEN-39", "%s: %s says DISPATCH_LEVEL, called at IRQL %u", a->name, call,
+                       irql);
     return flags & ~bit;
 }
 
@@ -76,16 +78,18 @@ void ndis_verify_completed(struct ndis_adapter *a, NET_BUFFER_LIST *nbl, const s
         if (ndis_verify_tell(a, NDIS_V_STATUS))
             ndis_adapter_finding(a, "GEN-12", "send of NBL %p completed with status 0x%08x%s",
                                  (void *)nbl, (unsigned)nbl->Status,
-                                 nbl->Status == NDIS_STATUS_PENDING ? " (pending, as NDIS left it)" : "");
+                                 nbl->Status == NDIS_STATUS_PENDING ? " (pending, as NDIS left it)"
+                                                                    : "");
         if (nbl->Status == NDIS_STATUS_PENDING)
             nbl->Status = NDIS_STATUS_FAILURE;
     }
     if (unlikely(hop->shape != ndis_nbl_shape(nbl)) && ndis_verify_tell(a, NDIS_V_SHAPE))
-        ndis_adapter_finding(a, "GEN-14",
-                             "NBL %p completed with another NB list, MDL chain, data offset or length "
-                             "than it was sent with; its first NB now starts at %u and has %u bytes",
-                             (void *)nbl, nbl->FirstNetBuffer ? nbl->FirstNetBuffer->DataOffset : 0,
-                             nbl->FirstNetBuffer ? nbl->FirstNetBuffer->DataLength : 0);
+        ndis_adapter_finding(
+            a, "GEN-14",
+            "NBL %p completed with another NB list, MDL chain, data offset or length "
+            "than it was sent with; its first NB now starts at %u and has %u bytes",
+            (void *)nbl, nbl->FirstNetBuffer ? nbl->FirstNetBuffer->DataOffset : 0,
+            nbl->FirstNetBuffer ? nbl->FirstNetBuffer->DataLength : 0);
     if (unlikely(nbl->SourceHandle != hop->binding)) {
         if (ndis_verify_tell(a, NDIS_V_SOURCE))
             ndis_adapter_finding(a, "GEN-24", "NBL %p completed with SourceHandle %p, sent with %p",
@@ -93,8 +97,8 @@ void ndis_verify_completed(struct ndis_adapter *a, NET_BUFFER_LIST *nbl, const s
         nbl->SourceHandle = hop->binding;
     }
     if (unlikely(age_s > SEND_SECONDS * ndis_time_factor) && ndis_verify_tell(a, NDIS_V_LATE))
-        ndis_adapter_finding(a, "GEN-31", "send of NBL %p took %.1f s, limit %.1f s", (void *)nbl, age_s,
-                             SEND_SECONDS * ndis_time_factor);
+        ndis_adapter_finding(a, "GEN-31", "send of NBL %p took %.1f s, limit %.1f s", (void *)nbl,
+                             age_s, SEND_SECONDS * ndis_time_factor);
 }
 
 void ndis_verify_sent(struct ndis_binding *b, NET_BUFFER_LIST *nbl)
@@ -109,7 +113,8 @@ void ndis_verify_sent(struct ndis_binding *b, NET_BUFFER_LIST *nbl)
                              (void *)nbl);
     if (unlikely(nbl->SourceHandle != b)) {
         if (nbl->SourceHandle && ndis_verify_tell(b->adapter, NDIS_V_SOURCE))
-            ndis_binding_finding(b, "GEN-24", "NBL %p sent with SourceHandle %p, not the binding's %p",
+            ndis_binding_finding(b, "GEN-24",
+                                 "NBL %p sent with SourceHandle %p, not the binding's %p",
                                  (void *)nbl, nbl->SourceHandle, (void *)b);
         nbl->SourceHandle = b;
     }
@@ -135,7 +140,8 @@ void ndis_verify_may_indicate(struct ndis_adapter *a)
         ndis_adapter_finding(a, "GEN-30", "receive indication while the packet filter is 0");
 }
 
-/* RXC-1 allows no verdict before encapsulation was set on. The answer "it is on" is remembered until a set may have changed it. */
+/* RXC-1 allows no verdict before encapsulation was set on. The answer "it is on" is remembered
+ * until a set may have changed it. */
 static bool verdict_expected(struct ndis_adapter *a)
 {
     bool on;
@@ -143,7 +149,8 @@ static bool verdict_expected(struct ndis_adapter *a)
     if (likely(atomic_load_explicit(&a->rx_validation, memory_order_relaxed)))
         return true;
     pthread_spin_lock(&a->lock);
-    on = a->current_request != NULL || /* perhaps the very set: the miniport has acted, NDIS not yet noted it */
+    on = a->current_request !=
+             NULL || /* perhaps the very set: the miniport has acted, NDIS not yet noted it */
          (a->encapsulation_set && (a->encapsulation.IPv4.Enabled == NDIS_OFFLOAD_SET_ON ||
                                    a->encapsulation.IPv6.Enabled == NDIS_OFFLOAD_SET_ON));
     if (on && !a->current_request)
@@ -159,12 +166,15 @@ static void verify_checksum_slot(struct ndis_adapter *a, const NET_BUFFER_LIST *
 
     if (csum.Receive.Loopback) {
         if (!a->driver->intermediate && ndis_verify_tell(a, NDIS_V_CHECKSUM))
-            ndis_adapter_finding(a, "RXC-17", "NBL %p indicated with the Loopback bit set", (void *)nbl);
+            ndis_adapter_finding(a, "RXC-17", "NBL %p indicated with the Loopback bit set",
+                                 (void *)nbl);
         csum.Receive.Loopback = 0;
     }
     if (csum.Value && !verdict_expected(a) && ndis_verify_tell(a, NDIS_V_CHECKSUM))
-        ndis_adapter_finding(a, "RXC-1", "NBL %p indicated with checksum information %p before "
-                             "encapsulation was set on", (void *)nbl, csum.Value);
+        ndis_adapter_finding(a, "RXC-1",
+                             "NBL %p indicated with checksum information %p before "
+                             "encapsulation was set on",
+                             (void *)nbl, csum.Value);
 }
 
 bool ndis_verify_indicated(struct ndis_adapter *a, NET_BUFFER_LIST *nbl)
@@ -173,7 +183,8 @@ bool ndis_verify_indicated(struct ndis_adapter *a, NET_BUFFER_LIST *nbl)
 
     if (unlikely(nbl->SourceHandle != a)) {
         if (ndis_verify_tell(a, NDIS_V_SOURCE))
-            ndis_adapter_finding(a, "GEN-23", "NBL %p indicated with SourceHandle %p, not the adapter's %p",
+            ndis_adapter_finding(a, "GEN-23",
+                                 "NBL %p indicated with SourceHandle %p, not the adapter's %p",
                                  (void *)nbl, nbl->SourceHandle, (void *)a);
         nbl->SourceHandle = a;
     }
@@ -183,9 +194,9 @@ bool ndis_verify_indicated(struct ndis_adapter *a, NET_BUFFER_LIST *nbl)
         return true;
     if (ndis_verify_tell(a, NDIS_V_FRAME))
         ndis_adapter_finding(a, "GEN-23", "NBL %p indicated with %s", (void *)nbl,
-                             !nb         ? "no NET_BUFFER"
-                             : nb->Next  ? "more than one NET_BUFFER"
-                                         : "less than an Ethernet header in it");
+                             !nb        ? "no NET_BUFFER"
+                             : nb->Next ? "more than one NET_BUFFER"
+                                        : "less than an Ethernet header in it");
     return nb && nb->Next && nb->CurrentMdl && nb->DataLength >= 14;
 }
 
@@ -193,9 +204,11 @@ void ndis_verify_returned(struct ndis_adapter *a, NET_BUFFER_LIST *nbl, const st
 {
     nbl->SourceHandle = a;
     if (unlikely(hop->shape != ndis_nbl_shape(nbl)) && ndis_verify_tell(a, NDIS_V_SHAPE))
-        ndis_adapter_finding(a, "GEN-20",
-                             "NBL %p came back with another NB list, MDL chain, data offset or length "
-                             "than it was indicated with", (void *)nbl);
+        ndis_adapter_finding(
+            a, "GEN-20",
+            "NBL %p came back with another NB list, MDL chain, data offset or length "
+            "than it was indicated with",
+            (void *)nbl);
 }
 
 void ndis_verify_request_done(struct ndis_adapter *a, const NDIS_OID_REQUEST *r)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NDIS I/O work items: NdisAllocateIoWorkItem, NdisQueueIoWorkItem, NdisFreeIoWorkItem. The routine runs at PASSIVE_LEVEL on a worker and may
- * queue or free its own item. */
+/* NDIS I/O work items: NdisAllocateIoWorkItem, NdisQueueIoWorkItem, NdisFreeIoWorkItem. The routine
+ * runs at PASSIVE_LEVEL on a worker and may queue or free its own item. */
 #include "ndis/adapter.h"
 
 #include "nt/export.h"

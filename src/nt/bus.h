@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugged device from the inside, for the files that make up the bus: device.c, mmio.c, dma.c, interrupt.c. */
+/* A plugged device from the inside, for the files that make up the bus: device.c, mmio.c, dma.c,
+ * interrupt.c. */
 #pragma once
 
 #include "nt/device.h"

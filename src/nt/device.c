@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Plugging a PCI function in: where its BARs lie, what resources its driver gets, config space, removal. */
+/* Plugging a PCI function in: where its BARs lie, what resources its driver gets, config space,
+ * removal. */
 #include "nt/bus.h"
+#include "nt/export.h"
 #include "nt/processor.h"
 
 #include <pthread.h>
@@ -108,8 +110,7 @@ static int describe(struct nt_device *d)
 {
     uint32_t messages = d->fn->msix_vectors;
     ULONG max = PCI_BAR_COUNT + MAX_OF(messages, 1u);
-    CM_RESOURCE_LIST *list =
-        calloc(1, sizeof *list + max * sizeof(CM_PARTIAL_RESOURCE_DESCRIPTOR));
+    CM_RESOURCE_LIST *list = calloc(1, sizeof *list + max * sizeof(CM_PARTIAL_RESOURCE_DESCRIPTOR));
     CM_PARTIAL_RESOURCE_DESCRIPTOR *r;
 
     if (!list)
@@ -288,3 +289,57 @@ bool nt_device_removed(const struct nt_device *d)
 {
     return nt_device_gone(d);
 }
+
+/* Bus 0; devices have the slots 0, 1, ... in order of plugging among those that are plugged;
+ * function 0 only. */
+static struct nt_device *device_in_slot(ULONG bus, ULONG slot)
+{
+    const PCI_SLOT_NUMBER number = {.u.AsULONG = slot};
+    struct nt_device *d;
+    ULONG count = 0;
+
+    if (bus != 0 || number.u.bits.FunctionNumber != 0)
+        return NULL;
+    pthread_mutex_lock(&lock);
+    for (d = devices; d; d = d->next)
+        count++;
+    /* The list has the newest first. */
+    for (d = devices; d && --count != number.u.bits.DeviceNumber; d = d->next)
+        ;
+    pthread_mutex_unlock(&lock);
+    return d;
+}
+
+/* As the page says: 0 when there is no such bus, two bytes of PCI_INVALID_VENDORID for an empty
+ * slot. */
+ULONG NTAPI HalGetBusDataByOffset(BUS_DATA_TYPE BusDataType, ULONG BusNumber, ULONG SlotNumber,
+                                  PVOID Buffer, ULONG Offset, ULONG Length)
+{
+    static const USHORT nobody = PCI_INVALID_VENDORID;
+    struct nt_device *d = device_in_slot(BusNumber, SlotNumber);
+
+    if (BusDataType != PCIConfiguration || BusNumber != 0)
+        return 0;
+    if (d)
+        return nt_device_config(d, false, Offset, Buffer, Length);
+    memcpy(Buffer, &nobody, MIN_OF(Length, (ULONG)sizeof nobody));
+    return sizeof nobody;
+}
+NT_EXPORT(HalGetBusDataByOffset);
+
+ULONG NTAPI HalGetBusData(BUS_DATA_TYPE BusDataType, ULONG BusNumber, ULONG SlotNumber,
+                          PVOID Buffer, ULONG Length)
+{
+    return HalGetBusDataByOffset(BusDataType, BusNumber, SlotNumber, Buffer, 0, Length);
+}
+NT_EXPORT(HalGetBusData);
+
+ULONG NTAPI HalSetBusDataByOffset(BUS_DATA_TYPE BusDataType, ULONG BusNumber, ULONG SlotNumber,
+                                  PVOID Buffer, ULONG Offset, ULONG Length)
+{
+    struct nt_device *d = device_in_slot(BusNumber, SlotNumber);
+
+    return d && BusDataType == PCIConfiguration ? nt_device_config(d, true, Offset, Buffer, Length)
+                                                : 0;
+}
+NT_EXPORT(HalSetBusDataByOffset);

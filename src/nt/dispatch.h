@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dispatcher objects: one lock for all, state in the object's DISPATCHER_HEADER, waiters in a table by address. What changes a state does so
- * under the lock and then signals.
+ * Dispatcher objects: one lock for all, state in the object's DISPATCHER_HEADER, waiters in a table
+ * by address. What changes a state does so under the lock and then signals.
  */
 #pragma once
 
@@ -30,5 +30,6 @@ void nt_dispatch_set(DISPATCHER_HEADER *h, LONG state);
 /* Nanoseconds of nt_now_ns() when a timeout or due time falls due; in the past for one that has. */
 uint64_t nt_due_ns(LONGLONG timeout_100ns);
 
-/* ke_timer.c: an armed timer inside the block, which is disarmed; or NULL. For those who free memory. */
+/* ke_timer.c: an armed timer inside the block, which is disarmed; or NULL. For those who free
+ * memory. */
 const KTIMER *nt_timer_within(const void *block, size_t bytes);

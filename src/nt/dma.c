@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The DMA map. A device address is generation << 44 | slot << 28 | offset, where offset begins at the buffer's offset in its page. Slots count from 1, so
- * that no address is 0. A freed slot goes to the end of a queue and comes back with the next generation: an address whose mapping is gone does not
- * reach the next one. Translation takes no lock.
+ * The DMA map. A device address is generation << 44 | slot << 28 | offset, where offset begins at
+ * the buffer's offset in its page. Slots count from 1, so that no address is 0. A freed slot goes
+ * to the end of a queue and comes back with the next generation: an address whose mapping is gone
+ * does not reach the next one. Translation takes no lock.
  */
 #include "nt/bus.h"
 #include "nt/finding.h"
@@ -13,7 +14,8 @@
 
 enum { OFFSET_BITS = 28, SLOT_BITS = 16, GENERATION_SHIFT = OFFSET_BITS + SLOT_BITS };
 enum { SLOTS_MAX = 1 << SLOT_BITS, PAGE_MASK = 4095 };
-/* Few mappings at a time stay within few slots: a fresh one is taken only while this many are not waiting in the queue. */
+/* Few mappings at a time stay within few slots: a fresh one is taken only while this many are not
+ * waiting in the queue. */
 enum { REUSE_FROM = 256 };
 enum { LIVE = 1, WRITABLE = 2, FLAG_BITS = 8 };
 
@@ -118,7 +120,8 @@ uint64_t nt_dma_map(struct nt_device *d, void *va, size_t bytes, bool device_wri
 struct place {
     struct nt_dma_slot *slot;
     uintptr_t va;
-    uint64_t bytes, offset; /* of the mapping; of the address, from the start of the mapping's first page */
+    uint64_t bytes,
+        offset; /* of the mapping; of the address, from the start of the mapping's first page */
     uint32_t state;
     bool same_generation;
 };
@@ -183,17 +186,20 @@ static void report(struct nt_device *d, const struct place *p, uint64_t addr, ui
                            "device would %s %llu bytes at %#llx: no mapping ever had this address",
                            verb, count, at);
     else if (!live(p))
-        finding_report_for(driver, "NT-DMA",
-                           "device would %s %llu bytes at %#llx: the mapping there (%llu bytes) is gone",
-                           verb, count, at, bytes);
+        finding_report_for(
+            driver, "NT-DMA",
+            "device would %s %llu bytes at %#llx: the mapping there (%llu bytes) is gone", verb,
+            count, at, bytes);
     else if (dir == PCI_DMA_WRITE && !(p->state & WRITABLE) && p->offset >= first &&
              p->offset - first <= p->bytes && len <= p->bytes - (p->offset - first))
         finding_report_for(driver, "NT-DMA",
-                           "device would write %llu bytes at %#llx, in a mapping of %llu bytes that it may only read",
+                           "device would write %llu bytes at %#llx, in a mapping of %llu bytes "
+                           "that it may only read",
                            count, at, bytes);
     else
         finding_report_for(driver, "NT-DMA",
-                           "device would %s %llu bytes at %#llx: outside the mapping of %llu bytes at %#llx, which ends at %#llx",
+                           "device would %s %llu bytes at %#llx: outside the mapping of %llu bytes "
+                           "at %#llx, which ends at %#llx",
                            verb, count, at, bytes, (unsigned long long)(addr - p->offset + first),
                            (unsigned long long)(addr - p->offset + first + p->bytes));
 }

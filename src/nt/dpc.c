@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The DPC queues: one per loop, for nt_dpc and KDPC alike, under the loop's lock. KDPC: DpcData is the loop it is queued on, ProcessorHistory the
- * owner that initialised it (both opaque to drivers).
+ * The DPC queues: one per loop, for nt_dpc and KDPC alike, under the loop's lock. KDPC: DpcData is
+ * the loop it is queued on, ProcessorHistory the owner that initialised it (both opaque to
+ * drivers).
  */
 #include "nt/export.h"
 #include "nt/finding.h"

@@ -36,8 +36,9 @@ void insn_reg_write(ucontext_t *uc, unsigned reg, unsigned bytes, bool high, uin
 
 bool insn_memory_copy(void *to, const void *from, size_t bytes, bool from_driver)
 {
-    struct iovec ours = {from_driver ? to : (void *)(uintptr_t)from, bytes};
-    struct iovec theirs = {from_driver ? (void *)(uintptr_t)from : to, bytes};
+    void *readable = (void *)(uintptr_t)from;
+    struct iovec ours = {from_driver ? to : readable, bytes};
+    struct iovec theirs = {from_driver ? readable : to, bytes};
     ssize_t n = from_driver ? process_vm_readv(getpid(), &ours, 1, &theirs, 1, 0)
                             : process_vm_writev(getpid(), &ours, 1, &theirs, 1, 0);
 
@@ -301,15 +302,6 @@ static bool exchange(const struct insn *i, ucontext_t *uc, uintptr_t va)
     return insn_device_access(va, bytes, true, &value);
 }
 
-/* One element at a place that may be a device's or memory. */
-static bool element(uintptr_t va, unsigned bytes, bool write, uint64_t *value)
-{
-    if (insn_device_access(va, bytes, write, value))
-        return true;
-    return write ? insn_memory_copy((void *)va, value, bytes, false)
-                 : insn_memory_copy(value, (void *)va, bytes, true);
-}
-
 static void advance(ucontext_t *uc, unsigned reg, unsigned bytes)
 {
     bool down = ((uint64_t)uc->uc_mcontext.gregs[REG_EFL] & DF) != 0;
@@ -318,18 +310,23 @@ static void advance(ucontext_t *uc, unsigned reg, unsigned bytes)
     *at = (greg_t)((uint64_t)*at + (down ? (uint64_t)0 - bytes : bytes));
 }
 
+/* One element. At least one side is a device's; the other may be memory. */
 static bool string_step(const struct insn *i, ucontext_t *uc)
 {
     unsigned bytes = i->memory_bytes;
-    uint64_t value = 0;
+    uintptr_t from = insn_reg_read(uc, RSI, 8, false), to = insn_reg_read(uc, RDI, 8, false);
+    uint64_t value = insn_reg_read(uc, RAX, bytes, false);
+    bool device = false;
 
-    if (i->kind == INSN_STOS)
-        value = insn_reg_read(uc, RAX, bytes, false);
-    else if (!element(insn_reg_read(uc, RSI, 8, false), bytes, false, &value))
-        return false;
+    if (i->kind != INSN_STOS) {
+        device = insn_device_access(from, bytes, false, &value);
+        if (!device && !(i->kind == INSN_MOVS && insn_memory_copy(&value, (void *)from, bytes, true)))
+            return false;
+    }
     if (i->kind == INSN_LODS)
         insn_reg_write(uc, RAX, bytes, false, value);
-    else if (!element(insn_reg_read(uc, RDI, 8, false), bytes, true, &value))
+    else if (!insn_device_access(to, bytes, true, &value) &&
+             !(device && insn_memory_copy((void *)to, &value, bytes, false)))
         return false;
     if (i->kind != INSN_STOS)
         advance(uc, RSI, bytes);
@@ -337,8 +334,6 @@ static bool string_step(const struct insn *i, ucontext_t *uc)
         advance(uc, RDI, bytes);
     return true;
 }
-
-static bool touches_device(const struct insn *i, const ucontext_t *uc);
 
 /* What is done is done: a fault in the middle leaves the registers there, and comes again if it is one. */
 static bool string(const struct insn *i, ucontext_t *uc, bool *finished)
@@ -349,9 +344,9 @@ static bool string(const struct insn *i, ucontext_t *uc, bool *finished)
     if (i->address_32)
         return false;
     if (!i->repeat)
-        return touches_device(i, uc) && string_step(i, uc);
+        return string_step(i, uc);
     while (insn_reg_read(uc, RCX, 8, false) != 0) {
-        if (!touches_device(i, uc) || !string_step(i, uc)) {
+        if (!string_step(i, uc)) {
             *finished = false;
             return any;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Atomic lists and lookaside lists. An SLIST_HEADER is its own lock (bit 0 of Region, which is Reserved in the x64 layout): a popped entry may be
- * freed at once by its new owner, so a lock-free pop would read freed memory, which Windows forgives itself by handling the fault.
+ * Atomic lists and lookaside lists. An SLIST_HEADER is its own lock (bit 0 of Region, which is
+ * Reserved in the x64 layout): a popped entry may be freed at once by its new owner, so a lock-free
+ * pop would read freed memory, which Windows forgives itself by handling the fault.
  */
 #include "nt/export.h"
 #include "nt/finding.h"
@@ -91,7 +92,8 @@ USHORT NTAPI ExQueryDepthSList(PSLIST_HEADER SListHead)
 }
 NT_EXPORT(ExQueryDepthSList);
 
-/* Interlocked lists may be used up to HIGH_LEVEL: the lock is taken there, outside the tracker, which only DISPATCH_LEVEL locks enter. */
+/* Interlocked lists may be used up to HIGH_LEVEL: the lock is taken there, outside the tracker,
+ * which only DISPATCH_LEVEL locks enter. */
 static KIRQL list_enter(PKSPIN_LOCK lock)
 {
     struct nt_thread *t = nt_thread_self();
@@ -159,8 +161,7 @@ LARGE_INTEGER NTAPI ExInterlockedAddLargeInteger(PLARGE_INTEGER Addend, LARGE_IN
     KIRQL old = list_enter(Lock);
     LARGE_INTEGER before = *Addend;
 
-    Addend->QuadPart =
-        (LONGLONG)((ULONGLONG)before.QuadPart + (ULONGLONG)Increment.QuadPart);
+    Addend->QuadPart = (LONGLONG)((ULONGLONG)before.QuadPart + (ULONGLONG)Increment.QuadPart);
     list_leave(Lock, old);
     return before;
 }

@@ -5,7 +5,8 @@
 #include "nt/finding.h"
 #include "nt/processor.h"
 
-/* Count: 1 free, 0 held, below: that many wait. Each release with waiters hands the event to one. */
+/* Count: 1 free, 0 held, below: that many wait. Each release with waiters hands the event to one.
+ */
 static void take(PFAST_MUTEX m, const char *what)
 {
     PKTHREAD self = nt_thread_self()->kthread;
@@ -108,7 +109,8 @@ VOID NTAPI KeReleaseGuardedMutex(PKGUARDED_MUTEX Mutex)
 }
 NT_EXPORT(KeReleaseGuardedMutex);
 
-/* Count: twice the number of references; or, once rundown has begun, the address of the waiter's record with bit 0 set. */
+/* Count: twice the number of references; or, once rundown has begun, the address of the waiter's
+ * record with bit 0 set. */
 enum { RUNDOWN_ACTIVE = 1, RUNDOWN_ONE = 2 };
 
 struct rundown_wait {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pools. Every block is a malloc of its exact size, so that AddressSanitizer sees one byte too many; the ledger knows which blocks there are.
- * Blocks of a page and more begin on a page, as ExAllocatePoolWithTag's page says.
+ * The pools. Every block is a malloc of its exact size, so that AddressSanitizer sees one byte too
+ * many; the ledger knows which blocks there are. Blocks of a page and more begin on a page, as
+ * ExAllocatePoolWithTag's page says.
  */
 #include "nt/dispatch.h"
 #include "nt/export.h"
@@ -10,7 +11,7 @@
 #include "nt/processor.h"
 
 enum { POOL_ALIGN = 16, CACHE_LINE = 64, POOL_PAGE = 4096 };
-enum { TAG_NONE = 0x656e6f4e };            /* "None" */
+enum { TAG_NONE = 0x656e6f4e };                  /* "None" */
 enum { CACHE_ALIGNED_TYPE = 4, PAGED_TYPE = 1 }; /* bits of POOL_TYPE */
 
 struct request {
@@ -98,8 +99,8 @@ static void release(void *block, ULONG tag, const char *what)
     NT_DISPATCH_MAX();
     if (!nt_ledger_take(NT_RES_POOL_MEMORY, block, &was)) {
         finding_report("NT-LEDGER",
-                       "%s frees %p, which is no pool block: freed before, or not from a pool", what,
-                       block);
+                       "%s frees %p, which is no pool block: freed before, or not from a pool",
+                       what, block);
         return;
     }
     if (tag != 0 && tag != was.tag)

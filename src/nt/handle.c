@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The handle table. Values are multiples of 4, as on Windows, and the oldest free one is used first, so that a stale handle shows. */
+/* The handle table. Values are multiples of 4, as on Windows, and the oldest free one is used
+ * first, so that a stale handle shows. */
 #include "nt/handle.h"
 #include "nt/ledger.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupts. Posting one marks it pending in the queue of its loop; the loop calls the service routine. A message that comes while it is pending is
- * one interrupt; a line interrupt is delivered again and again while the line is asserted. State is under the loop's lock; the device's
+ * Interrupts. Posting one marks it pending in the queue of its loop; the loop calls the service
+ * routine. A message that comes while it is pending is one interrupt; a line interrupt is delivered
+ * again and again while the line is asserted. State is under the loop's lock; the device's
  * interrupt_lock is taken before that, never after.
  */
 #include "nt/bus.h"
+#include "nt/export.h"
 #include "nt/finding.h"
 #include "nt/ledger.h"
 #include "nt/loop.h"
@@ -128,7 +130,8 @@ void nt_interrupt_line(struct pci_bus *bus, bool asserted)
 static void check_after(struct nt_thread *t)
 {
     if (t->irql != DEVICE_IRQL)
-        finding_report("NT-IRQL", "an interrupt service routine returned at IRQL %u; it was called at %u",
+        finding_report("NT-IRQL",
+                       "an interrupt service routine returned at IRQL %u; it was called at %u",
                        t->irql, DEVICE_IRQL);
     if (t->locks_held != 0)
         finding_report("NT-LOCK", "an interrupt service routine returned holding %u spin lock(s)",
@@ -153,7 +156,8 @@ static bool serve(struct nt_interrupt *i)
     return claimed;
 }
 
-/* Under the loop's lock. A line that nobody claims would keep the processor for ever: it is masked; returns whether that happened. */
+/* Under the loop's lock. A line that nobody claims would keep the processor for ever: it is masked;
+ * returns whether that happened. */
 static bool line_again(struct nt_interrupt *i, bool claimed)
 {
     bool storm;
@@ -278,6 +282,29 @@ bool nt_interrupt_synchronize(struct nt_interrupt *i, bool (*fn)(void *), void *
     t->irql = irql;
     return result;
 }
+
+struct routine {
+    BOOLEAN(NTAPI *fn)(PVOID context);
+    PVOID context;
+};
+
+static bool call_routine(void *arg)
+{
+    const struct routine *r = arg;
+
+    return r->fn(r->context);
+}
+
+/* A PKINTERRUPT is a struct nt_interrupt: whoever gives one to a driver hands out that. */
+BOOLEAN NTAPI KeSynchronizeExecution(PKINTERRUPT Interrupt,
+                                     BOOLEAN(NTAPI *SynchronizeRoutine)(PVOID SynchronizeContext),
+                                     PVOID SynchronizeContext)
+{
+    struct routine r = {SynchronizeRoutine, SynchronizeContext};
+
+    return nt_interrupt_synchronize((struct nt_interrupt *)Interrupt, call_routine, &r);
+}
+NT_EXPORT(KeSynchronizeExecution);
 
 uint8_t nt_interrupt_irql(const struct nt_interrupt *i)
 {

@@ -8,5 +8,3 @@
 void nt_io_driver_init(DRIVER_OBJECT *o);
 /* Frees the device objects, links and extensions that the driver left. */
 void nt_io_driver_fini(DRIVER_OBJECT *o);
-/* A driver's extensions (IoAllocateDriverObjectExtension) and links of its devices. */
-void nt_io_names_forget(const DEVICE_OBJECT *device);

@@ -37,7 +37,8 @@ VOID NTAPI KeLowerIrql(KIRQL NewIrql)
 }
 NT_EXPORT(KeLowerIrql);
 
-/* Taking a lock that the thread holds would hang a processor: it is reported, and the thread goes on. */
+/* Taking a lock that the thread holds would hang a processor: it is reported, and the thread goes
+ * on. */
 static void acquire(PKSPIN_LOCK lock, struct nt_thread *t)
 {
     uintptr_t *word = (uintptr_t *)(void *)lock;
@@ -45,7 +46,8 @@ static void acquire(PKSPIN_LOCK lock, struct nt_thread *t)
 
     if (!likely(nt_spin_try(word, me))) {
         if (__atomic_load_n(word, __ATOMIC_RELAXED) == me)
-            finding_report("NT-LOCK", "acquires spin lock %p, which it holds already", (void *)lock);
+            finding_report("NT-LOCK", "acquires spin lock %p, which it holds already",
+                           (void *)lock);
         else
             nt_spin_lock_as(word, me);
     }
@@ -155,7 +157,8 @@ BOOLEAN NTAPI KeTestSpinLock(PKSPIN_LOCK SpinLock)
 }
 NT_EXPORT(KeTestSpinLock);
 
-/* The queue of the queued kind is a matter of speed on many processors, not of behaviour: the handle only remembers. */
+/* The queue of the queued kind is a matter of speed on many processors, not of behaviour: the
+ * handle only remembers. */
 VOID NTAPI KeAcquireInStackQueuedSpinLock(PKSPIN_LOCK SpinLock, PKLOCK_QUEUE_HANDLE LockHandle)
 {
     struct nt_thread *t = nt_thread_self();
@@ -211,9 +214,8 @@ KIRQL NTAPI ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock)
     LONG readers = __atomic_load_n(SpinLock, __ATOMIC_RELAXED);
     unsigned spins = 0;
 
-    while (readers < 0 ||
-           !__atomic_compare_exchange_n(SpinLock, &readers, readers + 1, true, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
+    while (readers < 0 || !__atomic_compare_exchange_n(SpinLock, &readers, readers + 1, true,
+                                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
         rw_wait(&spins);
         readers = __atomic_load_n(SpinLock, __ATOMIC_RELAXED);
     }
@@ -227,7 +229,8 @@ static void rw_released(KIRQL old, const void *lock, bool was_held)
     struct nt_thread *t = nt_thread_self();
 
     if (!was_held)
-        finding_report("NT-LOCK", "releases reader-writer spin lock %p, which is not held so", lock);
+        finding_report("NT-LOCK", "releases reader-writer spin lock %p, which is not held so",
+                       lock);
     if (t->locks_held > 0)
         t->locks_held--;
     restore(t, old);
@@ -237,9 +240,8 @@ VOID NTAPI ExReleaseSpinLockShared(PEX_SPIN_LOCK SpinLock, KIRQL OldIrql)
 {
     LONG readers = __atomic_load_n(SpinLock, __ATOMIC_RELAXED);
 
-    while (readers > 0 &&
-           !__atomic_compare_exchange_n(SpinLock, &readers, readers - 1, true, __ATOMIC_RELEASE,
-                                        __ATOMIC_RELAXED))
+    while (readers > 0 && !__atomic_compare_exchange_n(SpinLock, &readers, readers - 1, true,
+                                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         ;
     rw_released(OldIrql, (const void *)SpinLock, readers > 0);
 }

@@ -7,7 +7,8 @@
 
 #include <wdk/ntddk.h>
 
-/* 100 ns units, as the performance counter of a Windows machine with an invariant TSC; a clock tick is 1/64 s. */
+/* 100 ns units, as the performance counter of a Windows machine with an invariant TSC; a clock tick
+ * is 1/64 s. */
 enum { COUNTER_HZ = 10000000, TICK_100NS = 156250 };
 enum { NS_PER_UNIT = 100 };
 
@@ -205,7 +206,8 @@ ULONG NTAPI KeGetCurrentProcessorNumber(VOID)
 }
 NT_EXPORT(KeGetCurrentProcessorNumber);
 
-/* Affinity is remembered and given back, but a thread keeps its processor: two on one number would break what holds at DISPATCH_LEVEL. */
+/* Affinity is remembered and given back, but a thread keeps its processor: two on one number would
+ * break what holds at DISPATCH_LEVEL. */
 static KAFFINITY swap_affinity(KAFFINITY mask)
 {
     struct nt_kthread *k = nt_thread_self()->kthread;

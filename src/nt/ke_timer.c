@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * KTIMER, and EX_TIMER on top of it. Armed timers stand in one list, soonest first (a machine has a few dozens, and a new one mostly belongs near the
- * end, where the search begins); loop 0 fires them. Armed: TimerListEntry.Flink is set; DueTime is then in nt_now_ns() time.
+ * KTIMER, and EX_TIMER on top of it. Armed timers stand in one list, soonest first (a machine has a
+ * few dozens, and a new one mostly belongs near the end, where the search begins); loop 0 fires
+ * them. Armed: TimerListEntry.Flink is set; DueTime is then in nt_now_ns() time.
  */
 #include "nt/dispatch.h"
 #include "nt/export.h"
@@ -60,23 +61,23 @@ static void fire(KTIMER *t, uint64_t now_ns)
     nt_dispatch_set(&t->Header, 1);
 }
 
-uint64_t nt_timers_run(void)
+uint64_t nt_timers_next(void)
 {
-    uint64_t due_ns = __atomic_load_n(&soonest_ns, __ATOMIC_ACQUIRE);
-    uint64_t now_ns;
+    return __atomic_load_n(&soonest_ns, __ATOMIC_ACQUIRE);
+}
 
-    if (due_ns == UINT64_MAX)
-        return due_ns;
-    now_ns = nt_now_ns();
+void nt_timers_run(void)
+{
+    uint64_t due_ns = nt_timers_next();
+    uint64_t now_ns = due_ns == UINT64_MAX ? 0 : nt_now_ns();
+
     if (due_ns > now_ns)
-        return due_ns;
+        return;
     nt_dispatch_lock();
     while (!IsListEmpty(&armed) && due_of(armed.Flink) <= now_ns)
         fire(CONTAINING_RECORD(armed.Flink, KTIMER, TimerListEntry), now_ns);
     note_soonest();
-    due_ns = __atomic_load_n(&soonest_ns, __ATOMIC_RELAXED);
     nt_dispatch_unlock();
-    return due_ns;
 }
 
 const KTIMER *nt_timer_within(const void *block, size_t bytes)
@@ -178,7 +179,8 @@ BOOLEAN NTAPI KeReadStateTimer(PKTIMER Timer)
 }
 NT_EXPORT(KeReadStateTimer);
 
-/* A callback runs on loop 0, and may delete its timer; so the memory is freed by a DPC there, after whatever callback has begun. */
+/* A callback runs on loop 0, and may delete its timer; so the memory is freed by a DPC there, after
+ * whatever callback has begun. */
 struct _EX_TIMER {
     KTIMER timer;
     KDPC dpc;

@@ -10,7 +10,8 @@
 #include <time.h>
 
 enum { BUCKETS = 64 };
-/* A driver that waits where it must not, on a processor loop, is let down after this long instead of hanging the machine. */
+/* A driver that waits where it must not, on a processor loop, is let down after this long instead
+ * of hanging the machine. */
 static const uint64_t loop_wait_max_ns = 100u * 1000000u;
 
 struct waiter;
@@ -132,7 +133,8 @@ void nt_dispatch_set(DISPATCHER_HEADER *h, LONG state)
     set_state(h, state);
     if (state <= 0)
         return;
-    list_for_each(pos, bucket_of(h)) {
+    list_for_each(pos, bucket_of(h))
+    {
         struct wait_block *b = list_entry(pos, struct wait_block, link);
 
         if (b->object == h && b->waiter->satisfied < 0 && satisfy(b->waiter))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owners, the table of what they hold, and failure injection. One table for all owners, in shards by address, so that an object is found
- * whoever gives it back. Shard locks are leaves: nothing is called while one is held.
+ * Owners, the table of what they hold, and failure injection. One table for all owners, in shards
+ * by address, so that an object is found whoever gives it back. Shard locks are leaves: nothing is
+ * called while one is held.
  */
 #include "nt/ledger.h"
 #include "nt/finding.h"
@@ -177,7 +178,8 @@ bool nt_ledger_remove(enum nt_resource kind, const void *object)
 {
     if (nt_ledger_take(kind, object, NULL) || !nt_owner_current())
         return true;
-    finding_report("NT-LEDGER", "gives back %s %p, which it does not hold: never taken, or given back before",
+    finding_report("NT-LEDGER",
+                   "gives back %s %p, which it does not hold: never taken, or given back before",
                    nt_resource_name(kind), object);
     return false;
 }

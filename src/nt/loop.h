@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of a processor loop, for the files of nt that feed it: DPCs (dpc.c), interrupts (interrupt.c), timers (ke_timer.c).
+ * The inside of a processor loop, for the files of nt that feed it: DPCs (dpc.c), interrupts
+ * (interrupt.c), timers (ke_timer.c).
  *
- * One round: wait for fds (not at all while `work` is set); then after each fd callback and once more at the end: interrupts, DPCs; then
- * expired timers and the DPCs these queue; then idle callbacks. Queues are under `lock`; a producer appends, then calls nt_loop_kick.
+ * One round: wait for fds (not at all while `work` is set); then after each fd callback and once
+ * more at the end: interrupts, DPCs; then expired timers and the DPCs these queue; then idle
+ * callbacks. Queues are under `lock`; a producer appends, then calls nt_loop_kick.
  */
 #pragma once
 
@@ -13,7 +15,8 @@
 
 #include <pthread.h>
 
-/* DPCs of both kinds stand in one queue. A reference is the object's address, with bit 0 set for a KDPC. */
+/* DPCs of both kinds stand in one queue. A reference is the object's address, with bit 0 set for a
+ * KDPC. */
 typedef uintptr_t nt_dpc_ref;
 
 struct nt_loop {
@@ -39,7 +42,8 @@ struct nt_loop {
 struct nt_loop *nt_loop_get(unsigned index); /* modulo the number of loops; also before nt_start */
 bool nt_loop_is_self(const struct nt_loop *l);
 void nt_loop_kick(struct nt_loop *l);
-/* After driver code returned: findings about a changed IRQL or locks still held, which are put right. */
+/* After driver code returned: findings about a changed IRQL or locks still held, which are put
+ * right. */
 void nt_loop_check(const char *what);
 
 /* dpc.c; each returns whether something is left. */
@@ -48,8 +52,9 @@ bool nt_dpcs_empty(struct nt_loop *l);
 void nt_dpcs_flush(void); /* waits until all that is queued now has run */
 /* interrupt.c */
 bool nt_interrupts_run(struct nt_loop *l, unsigned budget);
-/* ke_timer.c: fires what is due; returns when the next is (UINT64_MAX: none). */
-uint64_t nt_timers_run(void);
+/* ke_timer.c: fires what is due; when the next will be (UINT64_MAX: none). */
+void nt_timers_run(void);
+uint64_t nt_timers_next(void);
 
 /* thread.c: makes the calling thread processor `loop`. */
 void nt_thread_become_loop(unsigned loop);
@@ -62,7 +67,8 @@ bool nt_system_threads_wait(uint64_t timeout_ns);
 /* worker.c. */
 int nt_workers_start(void);
 void nt_workers_stop(void);
-bool nt_workers_quiesce(void); /* waits until no work is queued or running; true if none was when called */
+bool nt_workers_quiesce(
+    void); /* waits until no work is queued or running; true if none was when called */
 
 /* Threads of ours take no asynchronous signals: these belong to the program. */
 int nt_pthread_create(pthread_t *out, void *(*fn)(void *), void *arg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * BAR mappings. One window of reserved address space is cut into equal places, a mapping each: which mapping an address belongs to is a shift. Nothing
- * in the window is accessible: plain loads and stores fault and end here by way of fault.c.
+ * BAR mappings. One window of reserved address space is cut into equal places, a mapping each:
+ * which mapping an address belongs to is a shift. Nothing in the window is accessible: plain loads
+ * and stores fault and end here by way of fault.c.
  */
 #include "nt/bus.h"
 #include "nt/export.h"
@@ -40,7 +41,8 @@ static bool reserve(void)
     return true;
 }
 
-/* The place that has been free for longest is likely to come last: stale addresses stay recognisable for a while. */
+/* The place that has been free for longest is likely to come last: stale addresses stay
+ * recognisable for a while. */
 static struct mapping *find_place(void)
 {
     for (unsigned n = 0; n < PLACES; n++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The processor loops: rounds, watches, idle callbacks, calls, start and stop. The order within a round stands in loop.h. */
+/* The processor loops: rounds, watches, idle callbacks, calls, start and stop. The order within a
+ * round stands in loop.h. */
 #include "nt/finding.h"
 #include "nt/loop.h"
 
@@ -7,7 +8,8 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
-/* Budgets keep one kind of work from starving the rest: what is left over is seen to in the next round, after a look at the fds. */
+/* Budgets keep one kind of work from starving the rest: what is left over is seen to in the next
+ * round, after a look at the fds. */
 enum { EVENT_BATCH = 64, DPC_BUDGET = 64, INTERRUPT_BUDGET = 64 };
 enum { DISPATCH = 2 };
 /* A quiet machine sleeps long; any wake-up cuts it short. */
@@ -104,7 +106,7 @@ static void loop_deliver(struct nt_loop *l)
 
     if (!__atomic_load_n(&l->work, __ATOMIC_RELAXED))
         return;
-    __atomic_store_n(&l->work, 0, __ATOMIC_SEQ_CST);
+    __atomic_exchange_n(&l->work, 0, __ATOMIC_SEQ_CST);
     more = nt_interrupts_run(l, INTERRUPT_BUDGET);
     more |= nt_dpcs_run(l, DPC_BUDGET);
     if (more)
@@ -121,9 +123,12 @@ static struct timespec until(uint64_t due_ns)
                              .tv_nsec = (long)(ns % 1000000000u)};
 }
 
-static int loop_poll(struct nt_loop *l, struct epoll_event *events, uint64_t due_ns)
+static int loop_poll(struct nt_loop *l, struct epoll_event *events)
 {
     struct timespec timeout = {0, 0};
+    /* Asked after the last time that `work` was taken down, before it is looked at: a timer armed
+     * meanwhile has put it up again. */
+    uint64_t due_ns = l->index == 0 ? nt_timers_next() : UINT64_MAX;
     int n;
 
     if (!__atomic_load_n(&l->work, __ATOMIC_RELAXED)) {
@@ -167,7 +172,8 @@ static void loop_idles(struct nt_loop *l)
     struct list *pos, *next;
 
     l->in_idles = true;
-    list_for_each(pos, &l->idles) {
+    list_for_each(pos, &l->idles)
+    {
         struct nt_idle *i = list_entry(pos, struct nt_idle, link);
 
         if (i->dead)
@@ -176,7 +182,8 @@ static void loop_idles(struct nt_loop *l)
         nt_loop_check("an idle callback");
     }
     l->in_idles = false;
-    list_for_each_safe(pos, next, &l->idles) {
+    list_for_each_safe(pos, next, &l->idles)
+    {
         struct nt_idle *i = list_entry(pos, struct nt_idle, link);
 
         if (i->dead) {
@@ -190,15 +197,14 @@ static void *loop_main(void *arg)
 {
     struct nt_loop *l = arg;
     struct epoll_event events[EVENT_BATCH];
-    uint64_t due_ns = UINT64_MAX;
 
     nt_thread_become_loop(l->index);
     prctl(PR_SET_TIMERSLACK, 1000L);
     while (!__atomic_load_n(&l->stop, __ATOMIC_ACQUIRE)) {
-        loop_watches(l, events, loop_poll(l, events, due_ns));
+        loop_watches(l, events, loop_poll(l, events));
         loop_deliver(l);
         if (l->index == 0)
-            due_ns = nt_timers_run();
+            nt_timers_run();
         loop_deliver(l);
         loop_idles(l);
     }

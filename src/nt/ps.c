@@ -17,7 +17,8 @@ static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 static struct nt_kthread *all_threads;
 static unsigned running; /* system threads */
 
-/* Of a system thread: its object, made by the creator; and the way out of PsTerminateSystemThread. */
+/* Of a system thread: its object, made by the creator; and the way out of PsTerminateSystemThread.
+ */
 static __thread struct nt_kthread *own_object;
 static __thread jmp_buf *way_out;
 
@@ -252,7 +253,8 @@ NT_EXPORT_AS(IoFileObjectType, &IoFileObjectType);
 
 NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess,
                                          POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode,
-                                         PVOID *Object, POBJECT_HANDLE_INFORMATION HandleInformation)
+                                         PVOID *Object,
+                                         POBJECT_HANDLE_INFORMATION HandleInformation)
 {
     void *object = nt_handle_object(Handle, NT_HANDLE_THREAD);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread object behind PKTHREAD: every attached thread has one. Drivers only wait for it and count references. */
+/* The thread object behind PKTHREAD: every attached thread has one. Drivers only wait for it and
+ * count references. */
 #pragma once
 
 #include "nt/dispatch.h"

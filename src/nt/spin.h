@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The spin lock under all others: one word, 0 = free, else the address of the holder's nt_thread. No IRQL, no bookkeeping. Yields after a
- * while, as the holder may be a thread that lost its CPU.
+ * The spin lock under all others: one word, 0 = free, else the address of the holder's nt_thread.
+ * No IRQL, no bookkeeping. Yields after a while, as the holder may be a thread that lost its CPU.
  */
 #pragma once
 

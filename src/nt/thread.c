@@ -8,8 +8,9 @@
 #include <signal.h>
 #include <time.h>
 
-/* Offsets in the x64 KPCR that driver code reads through GS: Self and CurrentPrcb (ntddk.h's KPCR); processor number and current thread
- * as the inline KeGetCurrentProcessorNumber and KeGetCurrentThread take them. */
+/* Offsets in the x64 KPCR that driver code reads through GS: Self and CurrentPrcb (ntddk.h's KPCR);
+ * processor number and current thread as the inline KeGetCurrentProcessorNumber and
+ * KeGetCurrentThread take them. */
 enum {
     KPCR_SELF = 0x18,
     KPCR_PRCB = 0x20,
@@ -43,7 +44,8 @@ static uint8_t number_take(void)
     return (uint8_t)__builtin_ctzll(bit);
 }
 
-/* The last number may be shared: it is never given back, so that a later thread does not believe that it has it alone. */
+/* The last number may be shared: it is never given back, so that a later thread does not believe
+ * that it has it alone. */
 static void number_release(uint8_t number)
 {
     if (number >= NT_MAX_LOOPS && number < NT_MAX_PROCESSORS - 1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The passive workers. Before a worker runs an item it sees to it that another one waits for the next, up to a limit, so that items which wait for
- * each other do not hang.
+ * The passive workers. Before a worker runs an item it sees to it that another one waits for the
+ * next, up to a limit, so that items which wait for each other do not hang.
  */
 #include "nt/worker.h"
 #include "nt/finding.h"

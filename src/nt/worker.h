@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Work for the passive workers without an allocation: the caller has the node, until its function starts. */
+/* Work for the passive workers without an allocation: the caller has the node, until its function
+ * starts. */
 #pragma once
 
 #include "base/base.h"
@@ -19,5 +20,6 @@ void nt_work_post_item(void *list);
 /* ex_work.c: calls the routine. */
 void nt_work_item_run(void *list);
 
-/* After driver code called at PASSIVE_LEVEL returned: findings about IRQL or locks left, which are put right. */
+/* After driver code called at PASSIVE_LEVEL returned: findings about IRQL or locks left, which are
+ * put right. */
 void nt_passive_check(const char *what);

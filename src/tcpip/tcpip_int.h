@@ -64,7 +64,7 @@ static inline void tcpip_count(struct tcpip *t, enum tcpip_counter c, uint64_t n
 NDIS_STATUS tcpip_slots_init(struct tcpip *t);
 void tcpip_slots_fini(struct tcpip *t);
 struct tcpip_slot *tcpip_slot_take(struct tcpip *t);
-void tcpip_slot_ready(struct tcpip_slot *s, uint32_t len);
+void tcpip_slot_ready(const struct tcpip *t, struct tcpip_slot *s, uint32_t len);
 void tcpip_not_busy(struct tcpip *t, int64_t n);
 PROTOCOL_SEND_NET_BUFFER_LISTS_COMPLETE TcpipSendNetBufferListsComplete;
 

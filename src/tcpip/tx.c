@@ -122,11 +122,12 @@ static void starve(struct tcpip *t)
 }
 
 /* A recycled NBL starts as a fresh one: no out-of-band value of an earlier frame may show. */
-void tcpip_slot_ready(struct tcpip_slot *s, uint32_t len)
+void tcpip_slot_ready(const struct tcpip *t, struct tcpip_slot *s, uint32_t len)
 {
     NET_BUFFER *nb = NET_BUFFER_LIST_FIRST_NB(s->nbl);
 
     memset(s->nbl->NetBufferListInfo, 0, sizeof s->nbl->NetBufferListInfo);
+    s->nbl->SourceHandle = t->binding;
     NET_BUFFER_LIST_NEXT_NBL(s->nbl) = NULL;
     NET_BUFFER_LIST_STATUS(s->nbl) = NDIS_STATUS_SUCCESS;
     NET_BUFFER_DATA_LENGTH(nb) = len;
@@ -169,7 +170,7 @@ static void segment_here(struct tcpip *t, const struct frame *f, struct chain *c
             slots_give(t, s);
             return;
         }
-        tcpip_slot_ready(s, len);
+        tcpip_slot_ready(t, s, len);
         chain_add(c, s);
     }
 }
@@ -182,7 +183,7 @@ static void chain_frame(struct tcpip *t, const struct tcpip_offers *offers, stru
     struct frame f = {&span, 1, b->len, b->offload};
     enum tcpip_request r;
 
-    tcpip_slot_ready(s, b->len);
+    tcpip_slot_ready(t, s, b->len);
     r = tcpip_request_write(t, offers, s, &f);
     if (r == TCPIP_REQUEST_DONE) {
         chain_add(c, s);

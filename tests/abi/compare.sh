@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Compares the layout of the driver ABI as Linux compilers and Windows compilers see it.
-# Usage: compare.sh INCLUDE_DIR. Exit: 0 all agree, 1 a difference or a failed build, 77 no Windows compiler.
+# Usage: compare.sh INCLUDE_DIR
+# Exit: 0 all agree, 1 a difference or a failed build, 77 no Windows compiler.
 set -eu
 
 include=${1:?usage: compare.sh INCLUDE_DIR}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The layout of every ABI structure as data: sizes and offsets in section .abival, their names, one per
- * line and in the same order, in section .abinam. Nothing here is linked or run: compare.sh takes the
- * sections out of the object files of several compilers and compares the bytes. */
+/* The layout of every ABI structure as data: sizes and offsets in section .abival, their names, one
+ * per line and in the same order, in section .abinam. Nothing here is linked or run: compare.sh
+ * takes the sections out of the object files of several compilers and compares the bytes. */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -4,8 +4,9 @@
 
 static void test_life_goes_through_the_documented_states(void **state)
 {
-    static const unsigned expected[] = {NDIS_ADAPTER_INITIALIZING, NDIS_ADAPTER_PAUSED, NDIS_ADAPTER_RESTARTING,
-                                        NDIS_ADAPTER_RUNNING,      NDIS_ADAPTER_PAUSING, NDIS_ADAPTER_PAUSED,
+    static const unsigned expected[] = {NDIS_ADAPTER_INITIALIZING, NDIS_ADAPTER_PAUSED,
+                                        NDIS_ADAPTER_RESTARTING,   NDIS_ADAPTER_RUNNING,
+                                        NDIS_ADAPTER_PAUSING,      NDIS_ADAPTER_PAUSED,
                                         NDIS_ADAPTER_HALTED};
 
     (void)state;
@@ -140,7 +141,8 @@ static void test_reset_is_framed_by_indications_and_restores_the_filter(void **s
     rig_up(NULL);
     ndis_adapter_initialize(rig.adapter);
     ndis_adapter_restart(rig.adapter);
-    ndis_adapter_request(rig.adapter, NdisRequestSetInformation, OID_GEN_CURRENT_PACKET_FILTER, &filter, &bytes);
+    ndis_adapter_request(rig.adapter, NdisRequestSetInformation, OID_GEN_CURRENT_PACKET_FILTER,
+                         &filter, &bytes);
     mp.oids = 0;
     assert_int_equal(ndis_adapter_reset(rig.adapter), NDIS_STATUS_SUCCESS);
     assert_int_equal(rig.status_count, 2);
@@ -177,7 +179,8 @@ static void test_surprise_removal_notifies_then_halts(void **state)
     assert_int_equal(mp.events, 1);
     assert_int_equal(mp.pauses, 1);
     assert_int_equal(mp.halt_action, NdisHaltDeviceSurpriseRemoved);
-    assert_int_equal(ndis_adapter_request(rig.adapter, NdisRequestQueryInformation, OID_GEN_XMIT_OK, &value, &bytes),
+    assert_int_equal(ndis_adapter_request(rig.adapter, NdisRequestQueryInformation, OID_GEN_XMIT_OK,
+                                          &value, &bytes),
                      NDIS_STATUS_NOT_ACCEPTED);
     assert_int_equal(ndis_adapter_initialize(rig.adapter), NDIS_STATUS_INVALID_STATE);
     rig_down();
@@ -300,9 +303,12 @@ static void test_intermediate_instance_starts_when_asked_for_and_stops(void **st
     (void)state;
     mp.intermediate = true;
     rig_up(NULL);
-    assert_int_equal(ndis_adapter_initialize(rig.adapter), NDIS_STATUS_INVALID_STATE); /* not asked for yet */
-    assert_int_equal(NdisIMInitializeDeviceInstanceEx(mp.driver, &name, &context), NDIS_STATUS_SUCCESS);
-    assert_int_equal(NdisIMInitializeDeviceInstanceEx(mp.driver, &name, &context), NDIS_STATUS_NOT_ACCEPTED);
+    assert_int_equal(ndis_adapter_initialize(rig.adapter),
+                     NDIS_STATUS_INVALID_STATE); /* not asked for yet */
+    assert_int_equal(NdisIMInitializeDeviceInstanceEx(mp.driver, &name, &context),
+                     NDIS_STATUS_SUCCESS);
+    assert_int_equal(NdisIMInitializeDeviceInstanceEx(mp.driver, &name, &context),
+                     NDIS_STATUS_NOT_ACCEPTED);
     assert_true(ndis_adapter_wait(rig.adapter, NDIS_ADAPTER_RUNNING, 200));
     assert_int_equal(NdisIMCancelInitializeDeviceInstance(mp.driver, &name), NDIS_STATUS_FAILURE);
     assert_int_equal(NdisIMDeInitializeDeviceInstance(rig.adapter), NDIS_STATUS_SUCCESS);

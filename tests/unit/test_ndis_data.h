@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A miniport and a protocol that do what a test says, for tests of ndis' data path and bindings: no driver image, no device. */
+/* A miniport and a protocol that do what a test says, for tests of ndis' data path and bindings: no
+ * driver image, no device. */
 #pragma once
 
 #include <setjmp.h>
@@ -69,7 +70,8 @@ static struct {
 
 static const UCHAR mp_mac[6] = {0x02, 0, 0, 0, 0, 1};
 
-static VOID NTAPI MpSend(NDIS_HANDLE context, PNET_BUFFER_LIST nbls, NDIS_PORT_NUMBER port, ULONG flags)
+static VOID NTAPI MpSend(NDIS_HANDLE context, PNET_BUFFER_LIST nbls, NDIS_PORT_NUMBER port,
+                         ULONG flags)
 {
     (void)context, (void)port;
     mp.send_calls++;
@@ -147,8 +149,8 @@ static void mp_start(void)
     a->general.MtuSize = 1500;
     a->general.MacAddressLength = 6;
     a->general.SupportedPacketFilters = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST |
-                                        NDIS_PACKET_TYPE_ALL_MULTICAST | NDIS_PACKET_TYPE_BROADCAST |
-                                        NDIS_PACKET_TYPE_PROMISCUOUS;
+                                        NDIS_PACKET_TYPE_ALL_MULTICAST |
+                                        NDIS_PACKET_TYPE_BROADCAST | NDIS_PACKET_TYPE_PROMISCUOUS;
     a->general.MacOptions = NDIS_MAC_OPTION_NO_LOOPBACK;
     memcpy(a->general.CurrentMacAddress, mp_mac, 6);
     pthread_mutex_init(&a->operation, NULL);
@@ -175,17 +177,19 @@ static void mp_stop(void)
 struct proto {
     NDIS_HANDLE handle, binding;
     const char *name;
-    bool hold;               /* keep receives until proto_return */
+    bool hold; /* keep receives until proto_return */
     bool pend_pause, pend_restart, pend_bind, pend_unbind, refuse_bind, keep_open;
-    unsigned send_completes, sends_back, receives, receive_calls, resources_calls, opens, closes, unbinds;
+    unsigned send_completes, sends_back, receives, receive_calls, resources_calls, opens, closes,
+        unbinds;
     unsigned pauses, restarts, statuses;
+    _Atomic(bool) pended; /* a handler is about to return NDIS_STATUS_PENDING */
     ULONG complete_flags, receive_flags;
     NDIS_STATUS last_status;
     NET_BUFFER_LIST *back, *held;
     PNET_PNP_EVENT_NOTIFICATION event;
     NDIS_HANDLE bind_context, unbind_context;
     NDIS_BIND_PARAMETERS bind;
-    uint8_t seen[64];        /* first payload byte of each frame, in order */
+    uint8_t seen[64]; /* first payload byte of each frame, in order */
 };
 
 static struct proto protos[2];
@@ -197,7 +201,9 @@ static NDIS_STATUS proto_open(struct proto *p, NDIS_HANDLE bind_context)
     NDIS_OPEN_PARAMETERS o = {
         .Header = {NDIS_OBJECT_TYPE_OPEN_PARAMETERS, NDIS_OPEN_PARAMETERS_REVISION_1,
                    NDIS_SIZEOF_OPEN_PARAMETERS_REVISION_1},
-        .AdapterName = p->bind.AdapterName, .MediumArray = media, .MediumArraySize = 2,
+        .AdapterName = p->bind.AdapterName,
+        .MediumArray = media,
+        .MediumArraySize = 2,
         .SelectedMediumIndex = &selected,
     };
     NDIS_STATUS status = NdisOpenAdapterEx(p->handle, p, &o, bind_context, &p->binding);
@@ -206,7 +212,8 @@ static NDIS_STATUS proto_open(struct proto *p, NDIS_HANDLE bind_context)
     return status;
 }
 
-static NDIS_STATUS NTAPI PrBind(NDIS_HANDLE context, NDIS_HANDLE bind_context, PNDIS_BIND_PARAMETERS params)
+static NDIS_STATUS NTAPI PrBind(NDIS_HANDLE context, NDIS_HANDLE bind_context,
+                                PNDIS_BIND_PARAMETERS params)
 {
     struct proto *p = context;
 
@@ -214,8 +221,10 @@ static NDIS_STATUS NTAPI PrBind(NDIS_HANDLE context, NDIS_HANDLE bind_context, P
     p->bind_context = bind_context;
     if (p->refuse_bind)
         return NDIS_STATUS_NOT_SUPPORTED;
-    if (p->pend_bind)
+    if (p->pend_bind) {
+        atomic_store(&p->pended, true);
         return NDIS_STATUS_PENDING;
+    }
     return proto_open(p, bind_context);
 }
 
@@ -225,11 +234,11 @@ static NDIS_STATUS NTAPI PrUnbind(NDIS_HANDLE unbind_context, NDIS_HANDLE contex
 
     p->unbinds++;
     p->unbind_context = unbind_context;
-    if (p->pend_unbind)
+    if (p->pend_unbind) {
+        atomic_store(&p->pended, true);
         return NDIS_STATUS_PENDING;
-    if (!p->keep_open)
-        NdisCloseAdapterEx(p->binding);
-    return NDIS_STATUS_SUCCESS;
+    }
+    return p->keep_open ? NDIS_STATUS_SUCCESS : NdisCloseAdapterEx(p->binding);
 }
 
 static VOID NTAPI PrOpenComplete(NDIS_HANDLE context, NDIS_STATUS status)
@@ -238,11 +247,15 @@ static VOID NTAPI PrOpenComplete(NDIS_HANDLE context, NDIS_STATUS status)
 
     assert_int_equal(status, NDIS_STATUS_SUCCESS);
     p->opens++;
+    NdisCompleteBindAdapterEx(p->bind_context, status);
 }
 
 static VOID NTAPI PrCloseComplete(NDIS_HANDLE context)
 {
-    ((struct proto *)context)->closes++;
+    struct proto *p = context;
+
+    p->closes++;
+    NdisCompleteUnbindAdapterEx(p->unbind_context);
 }
 
 static NDIS_STATUS NTAPI PrEvent(NDIS_HANDLE context, PNET_PNP_EVENT_NOTIFICATION e)
@@ -258,7 +271,10 @@ static NDIS_STATUS NTAPI PrEvent(NDIS_HANDLE context, PNET_PNP_EVENT_NOTIFICATIO
         p->restarts++;
         pend = p->pend_restart;
     }
-    return pend ? NDIS_STATUS_PENDING : NDIS_STATUS_SUCCESS;
+    if (!pend)
+        return NDIS_STATUS_SUCCESS;
+    atomic_store(&p->pended, true);
+    return NDIS_STATUS_PENDING;
 }
 
 static VOID NTAPI PrOidComplete(NDIS_HANDLE context, PNDIS_OID_REQUEST r, NDIS_STATUS status)
@@ -272,8 +288,8 @@ static VOID NTAPI PrStatus(NDIS_HANDLE context, PNDIS_STATUS_INDICATION s)
     ((struct proto *)context)->statuses++;
 }
 
-static VOID NTAPI PrReceive(NDIS_HANDLE context, PNET_BUFFER_LIST nbls, NDIS_PORT_NUMBER port, ULONG count,
-                            ULONG flags)
+static VOID NTAPI PrReceive(NDIS_HANDLE context, PNET_BUFFER_LIST nbls, NDIS_PORT_NUMBER port,
+                            ULONG count, ULONG flags)
 {
     struct proto *p = context;
     unsigned n = 0;
@@ -311,18 +327,30 @@ static VOID NTAPI PrSendComplete(NDIS_HANDLE context, PNET_BUFFER_LIST nbls, ULO
     }
 }
 
+static inline void proto_wait_pended(struct proto *p)
+{
+    while (!atomic_load(&p->pended))
+        usleep(500);
+    usleep(2000);
+}
+
 static void proto_register(struct proto *p, const char *name, PWSTR wide_name, USHORT bytes)
 {
     NDIS_PROTOCOL_DRIVER_CHARACTERISTICS c = {
         .Header = {NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS,
                    NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
                    NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2},
-        .MajorNdisVersion = 6, .MinorNdisVersion = 30,
+        .MajorNdisVersion = 6,
+        .MinorNdisVersion = 30,
         .Name = {bytes, bytes, wide_name},
-        .BindAdapterHandlerEx = PrBind, .UnbindAdapterHandlerEx = PrUnbind,
-        .OpenAdapterCompleteHandlerEx = PrOpenComplete, .CloseAdapterCompleteHandlerEx = PrCloseComplete,
-        .NetPnPEventHandler = PrEvent, .OidRequestCompleteHandler = PrOidComplete,
-        .StatusHandlerEx = PrStatus, .ReceiveNetBufferListsHandler = PrReceive,
+        .BindAdapterHandlerEx = PrBind,
+        .UnbindAdapterHandlerEx = PrUnbind,
+        .OpenAdapterCompleteHandlerEx = PrOpenComplete,
+        .CloseAdapterCompleteHandlerEx = PrCloseComplete,
+        .NetPnPEventHandler = PrEvent,
+        .OidRequestCompleteHandler = PrOidComplete,
+        .StatusHandlerEx = PrStatus,
+        .ReceiveNetBufferListsHandler = PrReceive,
         .SendNetBufferListsCompleteHandler = PrSendComplete,
     };
 
@@ -339,7 +367,7 @@ static inline void proto_bind(struct proto *p, uint32_t filter)
     atomic_store(&((struct ndis_binding *)p->binding)->packet_filter, filter);
 }
 
-static int fixture_setup(void **state)
+static inline int fixture_setup(void **state)
 {
     (void)state;
     findings_reset();
@@ -349,7 +377,7 @@ static int fixture_setup(void **state)
     return 0;
 }
 
-static int fixture_teardown(void **state)
+static inline int fixture_teardown(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 2; i++)
@@ -357,7 +385,7 @@ static int fixture_teardown(void **state)
             NdisDeregisterProtocolDriver(protos[i].handle);
     mp_stop();
     ndis_set_time_factor(1);
-    ndis_binding_pend_ = false;
+    ndis_set_pending(false);
     return 0;
 }
 
@@ -367,7 +395,9 @@ static inline NDIS_HANDLE frame_pool(NDIS_HANDLE owner)
     NET_BUFFER_LIST_POOL_PARAMETERS p = {
         .Header = {NDIS_OBJECT_TYPE_DEFAULT, NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
                    NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1},
-        .fAllocateNetBuffer = TRUE, .DataSize = 256, .PoolTag = 0x74736554,
+        .fAllocateNetBuffer = TRUE,
+        .DataSize = 256,
+        .PoolTag = 0x74736554,
     };
     NDIS_HANDLE pool = NdisAllocateNetBufferListPool(owner, &p);
 
@@ -381,7 +411,8 @@ static inline NET_BUFFER_LIST *frame_new(NDIS_HANDLE pool, const UCHAR *to, UCHA
     UCHAR *at;
 
     assert_non_null(nbl);
-    assert_int_equal(NdisRetreatNetBufferDataStart(nbl->FirstNetBuffer, 60, 0, NULL), NDIS_STATUS_SUCCESS);
+    assert_int_equal(NdisRetreatNetBufferDataStart(nbl->FirstNetBuffer, 60, 0, NULL),
+                     NDIS_STATUS_SUCCESS);
     at = NdisGetDataBuffer(nbl->FirstNetBuffer, 60, NULL, 1, 0);
     assert_non_null(at);
     memset(at, 0, 60);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A machine with one driver that lives in the test: a miniport whose handlers do what `mp` says and count what they see. */
+/* A machine with one driver that lives in the test: a miniport whose handlers do what `mp` says and
+ * count what they see. */
 #pragma once
 
 #include "ndis/adapter.h"
@@ -17,17 +18,20 @@ struct rig_miniport {
     UCHAR minor; /* NDIS 6.minor; 0 is NDIS 6.0 */
     bool intermediate, no_registration, no_general, offload, connection, leak, two_orders;
     NDIS_STATUS init, restart, pause, reset, oid; /* what the handlers return */
-    bool restart_completes, pause_completes, reset_completes, oid_completes; /* call Ndis...Complete before returning */
-    BOOLEAN addressing_reset, hang;
+    bool restart_completes, pause_completes, reset_completes,
+        oid_completes; /* call Ndis...Complete before returning */
+    BOOLEAN addressing_reset;
+    _Atomic(BOOLEAN) hang;
     NDIS_OFFLOAD now, hardware;
     NDIS_TCP_CONNECTION_OFFLOAD connection_offload;
     NDIS_STATUS attributes_status[8]; /* of each NdisMSetMiniportAttributes */
     unsigned attributes;
     void (*in_init)(NDIS_HANDLE adapter);
     NDIS_STATUS (*in_oid)(NDIS_OID_REQUEST *r); /* decides instead of `oid` */
-    unsigned inits, halts, pauses, restarts, resets, oids, cancels, events, shutdowns, hangs, unloads;
+    unsigned inits, halts, pauses, restarts, oids, cancels, events, shutdowns, unloads;
+    _Atomic(unsigned) resets, hangs;
     NDIS_HALT_ACTION halt_action;
-    _Atomic(int) inside;      /* threads in MiniportOidRequest */
+    _Atomic(int) inside; /* threads in MiniportOidRequest */
     _Atomic(int) inside_most;
     uint8_t oid_irql;
     NDIS_OID seen[RIG_OIDS_MAX];
@@ -51,11 +55,13 @@ static struct rig {
     bool last_reached;
 } rig;
 
-static NDIS_OID rig_supported[] = {OID_GEN_CURRENT_PACKET_FILTER, OID_OFFLOAD_ENCAPSULATION, OID_TCP_OFFLOAD_PARAMETERS};
+static NDIS_OID rig_supported[] = {OID_GEN_CURRENT_PACKET_FILTER, OID_OFFLOAD_ENCAPSULATION,
+                                   OID_TCP_OFFLOAD_PARAMETERS};
 
 static inline void rig_offload(NDIS_OFFLOAD *o)
 {
-    static const USHORT sizes[] = {NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_2,
+    static const USHORT sizes[] = {NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1,
+                                   NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_2,
                                    NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_3};
     unsigned revision = mp.minor == 0 ? 1 : mp.minor < 30 ? 2 : 3;
 
@@ -86,7 +92,8 @@ static inline NDIS_STATUS rig_set_registration(void)
                    NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_1,
                    NDIS_SIZEOF_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES_REVISION_1},
         .MiniportAdapterContext = &mp,
-        .AttributeFlags = NDIS_MINIPORT_ATTRIBUTES_HARDWARE_DEVICE | NDIS_MINIPORT_ATTRIBUTES_BUS_MASTER,
+        .AttributeFlags =
+            NDIS_MINIPORT_ATTRIBUTES_HARDWARE_DEVICE | NDIS_MINIPORT_ATTRIBUTES_BUS_MASTER,
         .InterfaceType = NdisInterfacePci,
     };
 
@@ -135,7 +142,8 @@ static inline NDIS_STATUS rig_set_offload(void)
     return rig_attribute(&o);
 }
 
-static NDIS_STATUS NTAPI rig_initialize(NDIS_HANDLE h, NDIS_HANDLE driver_context, PNDIS_MINIPORT_INIT_PARAMETERS p)
+static NDIS_STATUS NTAPI rig_initialize(NDIS_HANDLE h, NDIS_HANDLE driver_context,
+                                        PNDIS_MINIPORT_INIT_PARAMETERS p)
 {
     (void)driver_context;
     (void)p;
@@ -226,7 +234,8 @@ static NDIS_STATUS NTAPI rig_oid(NDIS_HANDLE context, PNDIS_OID_REQUEST r)
     return status;
 }
 
-static VOID NTAPI rig_send(NDIS_HANDLE context, PNET_BUFFER_LIST nbl, NDIS_PORT_NUMBER port, ULONG flags)
+static VOID NTAPI rig_send(NDIS_HANDLE context, PNET_BUFFER_LIST nbl, NDIS_PORT_NUMBER port,
+                           ULONG flags)
 {
     (void)context;
     (void)port;
@@ -250,12 +259,9 @@ static VOID NTAPI rig_cancel(NDIS_HANDLE context, PVOID id)
 
 static BOOLEAN NTAPI rig_hang(NDIS_HANDLE context)
 {
-    BOOLEAN hang = mp.hang;
-
     (void)context;
     mp.hangs++;
-    mp.hang = FALSE;
-    return hang;
+    return atomic_exchange(&mp.hang, FALSE);
 }
 
 static VOID NTAPI rig_event(NDIS_HANDLE context, PNET_DEVICE_PNP_EVENT e)
@@ -332,7 +338,8 @@ static inline unsigned rig_found(const char *rule)
     return n;
 }
 
-static void rig_on_state(void *arg, struct ndis_adapter *a, enum ndis_adapter_state from, enum ndis_adapter_state to)
+static void rig_on_state(void *arg, struct ndis_adapter *a, enum ndis_adapter_state from,
+                         enum ndis_adapter_state to)
 {
     (void)arg;
     (void)a;
@@ -349,7 +356,8 @@ static void rig_on_status(void *arg, struct ndis_adapter *a, const NDIS_STATUS_I
         rig.codes[rig.status_count++] = s->StatusCode;
 }
 
-static void rig_on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS_STATUS status, bool reached)
+static void rig_on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r,
+                       NDIS_STATUS status, bool reached)
 {
     (void)arg;
     (void)a;
@@ -361,7 +369,8 @@ static void rig_on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST
 /* One setup per test: `mp` must hold what DriverEntry needs (minor, intermediate) before rig_up. */
 static inline void rig_up(struct nt_device *device)
 {
-    static const struct ndis_observer observer = {.state = rig_on_state, .status = rig_on_status, .oid = rig_on_oid};
+    static const struct ndis_observer observer = {
+        .state = rig_on_state, .status = rig_on_status, .oid = rig_on_oid};
     struct why why = {""};
     struct ndis_adapter_config config = {.device = device, .name = "nic0"};
 
@@ -421,5 +430,5 @@ static int rig_setup(void **state)
     return 0;
 }
 
-#define RIG_TEST(fn) cmocka_unit_test_setup(fn, rig_setup)
+#define RIG_TEST(fn)    cmocka_unit_test_setup(fn, rig_setup)
 #define RIG_MAIN(tests) cmocka_run_group_tests(tests, rig_group_setup, rig_group_teardown)

@@ -292,7 +292,8 @@ static void test_loopback_goes_to_other_bindings_by_filter(void **state)
     NdisSendNetBufferLists(protos[0].binding, nbl, 0, NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK);
     assert_int_equal(protos[0].receives, 1);
     assert_int_equal(protos[1].receives, 2);
-    atomic_store(&((struct ndis_binding *)protos[1].binding)->packet_filter, NDIS_PACKET_TYPE_DIRECTED);
+    atomic_store(&((struct ndis_binding *)protos[1].binding)->packet_filter,
+                 NDIS_PACKET_TYPE_DIRECTED);
     NdisSendNetBufferLists(protos[0].binding, nbl, 0, 0);
     assert_int_equal(protos[1].receives, 2);
     assert_no_findings();

@@ -165,6 +165,14 @@ static void test_config_space_has_bounds(void **state)
     assert_int_equal(fake.config[0x91], 0xa5);
     assert_int_equal(fake.config[0x97], 0xa5);
     assert_int_equal(fake.config[0x98], 0);
+    assert_int_equal(HalGetBusData(PCIConfiguration, 0, 0, buf, 4), 4);
+    assert_memory_equal(buf, fake.config, 4);
+    assert_int_equal(HalGetBusData(PCIConfiguration, 0, 1, buf, 64), 2);
+    assert_int_equal(buf[0] & buf[1], 0xff);
+    assert_int_equal(HalGetBusData(PCIConfiguration, 1, 0, buf, 64), 0);
+    buf[0] = 0x5a;
+    assert_int_equal(HalSetBusDataByOffset(PCIConfiguration, 0, 0, buf, 0xa0, 1), 1);
+    assert_int_equal(fake.config[0xa0], 0x5a);
 }
 
 static void test_bad_bars_are_refused(void **state)
@@ -474,6 +482,11 @@ static bool add_one(void *context)
     return true;
 }
 
+static BOOLEAN NTAPI add_one_abi(PVOID context)
+{
+    return add_one(context);
+}
+
 static bool serve_add(void *context, uint32_t message)
 {
     struct both *b = context;
@@ -494,8 +507,9 @@ static void test_synchronize_excludes_the_routine(void **state)
         post(0);
         assert_true(nt_interrupt_synchronize(b.i, add_one, &b));
     }
+    assert_true(KeSynchronizeExecution((PKINTERRUPT)b.i, add_one_abi, &b));
     nt_interrupt_disconnect(b.i);
-    assert_int_equal(b.value, 2000 + b.served);
+    assert_int_equal(b.value, 2001 + b.served);
     assert_int_equal(KeGetCurrentIrql(), 0);
 }
 
@@ -571,7 +585,7 @@ static void test_removed_device_is_silent(void **state)
     assert_int_equal(finding_count(), 0);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define T(fn)      cmocka_unit_test_setup_teardown(fn, setup, teardown)
 #define T_LINE(fn) cmocka_unit_test_setup_teardown(fn, setup_line, teardown)
 
 int main(void)

@@ -306,7 +306,8 @@ static void test_endless_dpcs_starve_nobody_and_can_be_cancelled(void **state)
     poke(d.fd);
     assert_true(becomes(&d.calls, 1));
     nt_watch_remove(d.watch);
-    /* Cancel waits for the run in progress, which requeues once more: stop that, then cancel for good. */
+    /* Cancel waits for the run in progress, which requeues once more: stop that, then cancel for
+     * good. */
     __atomic_store_n(&f.stop, 1, __ATOMIC_RELEASE);
     nt_dpc_cancel(&f.dpc);
     runs = __atomic_load_n(&f.runs, __ATOMIC_ACQUIRE);
@@ -373,7 +374,6 @@ static void test_dpc_that_leaves_another_irql_is_found(void **state)
     assert_int_equal(p.irql, DISPATCH_LEVEL);
     assert_int_equal(finding_count(), 1);
 }
-
 
 static void wait_flag(void *arg)
 {
@@ -458,9 +458,9 @@ static void test_system_thread_ends_and_can_be_waited_for(void **state)
     int runs = 0;
 
     (void)state;
-    assert_int_equal(PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL,
-                                          thread_routine, &runs),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, thread_routine, &runs),
+        STATUS_SUCCESS);
     assert_int_equal(ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, *ExEventObjectType,
                                                KernelMode, &wrong, NULL),
                      STATUS_OBJECT_TYPE_MISMATCH);
@@ -485,9 +485,8 @@ static void test_thread_creation_fails_cleanly(void **state)
 
     (void)state;
     nt_fail_at(o, 1);
-    assert_int_equal(
-        PsCreateSystemThread(&handle, 0, NULL, NULL, NULL, thread_routine, NULL),
-        STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(PsCreateSystemThread(&handle, 0, NULL, NULL, NULL, thread_routine, NULL),
+                     STATUS_INSUFFICIENT_RESOURCES);
     nt_fail_at(o, 1);
     assert_null(IoAllocateWorkItem(NULL));
     assert_int_equal(nt_ledger_total(o), 0);

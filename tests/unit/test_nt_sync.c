@@ -281,25 +281,25 @@ static void test_wait_for_several(void **state)
     KeInitializeEvent(&b, SynchronizationEvent, TRUE);
     KeInitializeEvent(&c, SynchronizationEvent, TRUE);
     KeInitializeEvent(&d, SynchronizationEvent, FALSE);
-    assert_int_equal(KeWaitForMultipleObjects(3, objects, WaitAll, Executive, KernelMode, FALSE,
-                                              &soon, NULL),
-                     STATUS_TIMEOUT);
+    assert_int_equal(
+        KeWaitForMultipleObjects(3, objects, WaitAll, Executive, KernelMode, FALSE, &soon, NULL),
+        STATUS_TIMEOUT);
     assert_int_equal(KeReadStateEvent(&b), 1); /* nothing was taken */
-    assert_int_equal(KeWaitForMultipleObjects(3, objects, WaitAny, Executive, KernelMode, FALSE,
-                                              &now, NULL),
-                     STATUS_WAIT_0 + 1);
+    assert_int_equal(
+        KeWaitForMultipleObjects(3, objects, WaitAny, Executive, KernelMode, FALSE, &now, NULL),
+        STATUS_WAIT_0 + 1);
     KeSetEvent(&b, 0, FALSE);
     pthread_create(&t, NULL, set_soon, &a);
-    assert_int_equal(KeWaitForMultipleObjects(3, objects, WaitAll, Executive, KernelMode, FALSE,
-                                              NULL, NULL),
-                     STATUS_WAIT_0);
+    assert_int_equal(
+        KeWaitForMultipleObjects(3, objects, WaitAll, Executive, KernelMode, FALSE, NULL, NULL),
+        STATUS_WAIT_0);
     pthread_join(t, NULL);
     assert_int_equal(KeReadStateEvent(&c), 0);
     assert_int_equal(finding_count(), 0);
     KeSetEvent(&d, 0, FALSE);
-    assert_int_equal(KeWaitForMultipleObjects(4, objects, WaitAny, Executive, KernelMode, FALSE,
-                                              NULL, blocks),
-                     STATUS_WAIT_0 + 3);
+    assert_int_equal(
+        KeWaitForMultipleObjects(4, objects, WaitAny, Executive, KernelMode, FALSE, NULL, blocks),
+        STATUS_WAIT_0 + 3);
     assert_int_equal(finding_count(), 0);
     KeWaitForMultipleObjects(4, objects, WaitAny, Executive, KernelMode, FALSE, &now, NULL);
     assert_string_equal(last.rule, "NT-WAIT");
@@ -469,9 +469,23 @@ static void test_timers_expire_in_order_of_due_time(void **state)
         assert_int_equal(wait_one(&timers[i], 2000 * MS), STATUS_SUCCESS);
     objects[0] = &timers[0];
     objects[1] = &timers[1];
-    assert_int_equal(KeWaitForMultipleObjects(2, objects, WaitAll, Executive, KernelMode, FALSE,
-                                              NULL, NULL),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        KeWaitForMultipleObjects(2, objects, WaitAll, Executive, KernelMode, FALSE, NULL, NULL),
+        STATUS_SUCCESS);
+}
+
+/* The loop is still in the round that fired the last one when the next is armed: no wake-up may be
+ * lost. */
+static void test_timer_armed_while_the_loop_is_busy(void **state)
+{
+    KTIMER timer;
+
+    (void)state;
+    KeInitializeTimer(&timer);
+    for (int i = 0; i < 500; i++) {
+        KeSetTimer(&timer, after(MS / 20), NULL);
+        assert_int_equal(wait_one(&timer, 2000 * MS), STATUS_SUCCESS);
+    }
 }
 
 struct ex_fired {
@@ -605,6 +619,7 @@ int main(void)
         T(test_timer_fires_its_dpc_in_time),
         T(test_periodic_timer),
         T(test_timers_expire_in_order_of_due_time),
+        T(test_timer_armed_while_the_loop_is_busy),
         T(test_allocated_timer_may_delete_itself),
         T(test_rundown_waits_for_references),
         T(test_clocks_agree),

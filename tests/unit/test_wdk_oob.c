@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bit positions of the out-of-band values and of the offload structures, and the sizes and offsets that the
- * requirement catalogue fixes (requirements.md, Constants). */
+/* Bit positions of the out-of-band values and of the offload structures, and the sizes and offsets
+ * that the requirement catalogue fixes (requirements.md, Constants). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #define INITGUID
 #include <wdk/ndis.h>
 
-/* Sets one member to all ones in a zeroed object and checks bits FIRST to LAST of the word at AT. */
+/* Inverts one member of a zeroed object; bits FIRST to LAST of the word at AT must be set by it. */
 #define ASSERT_BITS_AT(type, member, at, first, last)                                              \
     do {                                                                                           \
         type object;                                                                               \
@@ -20,7 +20,8 @@
         memset(&object, 0, sizeof(object));                                                        \
         object.member = ~object.member;                                                            \
         memcpy(&word, (const char *)&object + (at), sizeof(word));                                 \
-        assert_int_equal(word, (uint32_t)(((1ull << ((last) + 1)) - 1) & ~((1ull << (first)) - 1)));  \
+        assert_int_equal(                                                                          \
+            word, (uint32_t)(((1ull << ((last) + 1)) - 1) & ~((1ull << (first)) - 1)));            \
     } while (0)
 #define ASSERT_BITS(type, member, first, last) ASSERT_BITS_AT(type, member, 0, first, last)
 
@@ -277,6 +278,8 @@ static void test_net_buffer_layout(void **state)
     assert_int_equal(offsetof(NET_BUFFER, DataLength), 24);
     assert_int_equal(offsetof(NET_BUFFER, MdlChain), 32);
     assert_int_equal(offsetof(NET_BUFFER, DataOffset), 40);
+    assert_int_equal(sizeof(NET_BUFFER), 176);
+    assert_int_equal(offsetof(NET_BUFFER_LIST, NetBufferListInfo), 144);
     assert_int_equal(offsetof(NET_BUFFER_LIST, NetBufferListInfo[Ieee8021QNetBufferListInfo]),
         offsetof(NET_BUFFER_LIST, NetBufferListInfo) + 32);
     assert_int_equal(offsetof(NET_BUFFER, NdisReserved) % MEMORY_ALLOCATION_ALIGNMENT, 0);

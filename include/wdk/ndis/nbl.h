@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* NET_BUFFER, NET_BUFFER_LIST, their out-of-band information, accessors and allocation functions.
- * Source: Microsoft's DDI reference, headers nbl.h, nblinfo.h, nblchecksum.h, nbllso.h, nbluso.h, nblrsc.h,
- * nbl8021q.h, nblhash.h, nblaccessors.h, nblapi.h. */
+ * Source: Microsoft's DDI reference, headers nbl.h, nblinfo.h, nblchecksum.h, nbllso.h, nbluso.h,
+ * nblrsc.h, nbl8021q.h, nblhash.h, nblaccessors.h, nblapi.h. */
 #pragma once
 
 #include "status.h"
@@ -74,8 +74,9 @@ struct _NET_BUFFER_LIST_CONTEXT {
     DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT) UCHAR ContextData[];
 };
 
-/* Slots of NET_BUFFER_LIST.NetBufferListInfo. NDIS 6.30 has 24 on x64; 24 to 27 belong to NDIS 6.50 and
- * 6.80 and are laid out here so that a driver built for them never reaches past the structure. */
+/* Slots of NET_BUFFER_LIST.NetBufferListInfo. NDIS 6.30 has 24 on x64; 24 to 27 belong to NDIS
+ * 6.50 and 6.80 and are laid out here so that a driver built for them never reaches past the
+ * structure. */
 typedef enum _NDIS_NET_BUFFER_LIST_INFO {
     TcpIpChecksumNetBufferListInfo = 0,
     TcpOffloadBytesTransferred = TcpIpChecksumNetBufferListInfo,
@@ -328,7 +329,8 @@ typedef struct _NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO {
         } LsoV2TransmitComplete;
         PVOID Value;
     };
-} NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO, *PNDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO;
+} NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO,
+    *PNDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO;
 
 /* UDP segmentation (slot UdpSegmentationOffloadInfo). */
 #define NDIS_UDP_SEGMENTATION_OFFLOAD_IPV4 0
@@ -344,7 +346,8 @@ typedef struct _NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO {
         } Transmit;
         PVOID Value;
     };
-} NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO, *PNDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO;
+} NDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO,
+    *PNDIS_UDP_SEGMENTATION_OFFLOAD_NET_BUFFER_LIST_INFO;
 
 /* 802.1Q (slot Ieee8021QNetBufferListInfo). */
 typedef struct _NDIS_NET_BUFFER_LIST_8021Q_INFO {
@@ -436,7 +439,8 @@ typedef struct _NDIS_IPSEC_OFFLOAD_V2_TUNNEL_NET_BUFFER_LIST_INFO {
             PVOID TunnelHandle;
         } Transmit;
     };
-} NDIS_IPSEC_OFFLOAD_V2_TUNNEL_NET_BUFFER_LIST_INFO, *PNDIS_IPSEC_OFFLOAD_V2_TUNNEL_NET_BUFFER_LIST_INFO;
+} NDIS_IPSEC_OFFLOAD_V2_TUNNEL_NET_BUFFER_LIST_INFO,
+    *PNDIS_IPSEC_OFFLOAD_V2_TUNNEL_NET_BUFFER_LIST_INFO;
 
 typedef struct _NDIS_IPSEC_OFFLOAD_V2_HEADER_NET_BUFFER_LIST_INFO {
     union {
@@ -452,7 +456,8 @@ typedef struct _NDIS_IPSEC_OFFLOAD_V2_HEADER_NET_BUFFER_LIST_INFO {
             ULONG HeaderInfoSet : 1;
         } Receive;
     };
-} NDIS_IPSEC_OFFLOAD_V2_HEADER_NET_BUFFER_LIST_INFO, *PNDIS_IPSEC_OFFLOAD_V2_HEADER_NET_BUFFER_LIST_INFO;
+} NDIS_IPSEC_OFFLOAD_V2_HEADER_NET_BUFFER_LIST_INFO,
+    *PNDIS_IPSEC_OFFLOAD_V2_HEADER_NET_BUFFER_LIST_INFO;
 
 /* Receive queues and filters (slot NetBufferListFilteringInfo). */
 typedef struct _NDIS_NET_BUFFER_LIST_FILTERING_INFO {
@@ -581,13 +586,15 @@ NDISAPI NDIS_STATUS NTAPI NdisAllocateNetBufferListContext(
     PNET_BUFFER_LIST NetBufferList, USHORT ContextSize, USHORT ContextBackFill, ULONG PoolTag);
 NDISAPI VOID NTAPI NdisFreeNetBufferListContext(PNET_BUFFER_LIST NetBufferList, USHORT ContextSize);
 
-NDISAPI PNET_BUFFER_LIST NTAPI NdisAllocateCloneNetBufferList(PNET_BUFFER_LIST OriginalNetBufferList,
-    NDIS_HANDLE NetBufferListPoolHandle, NDIS_HANDLE NetBufferPoolHandle, ULONG AllocateCloneFlags);
+NDISAPI PNET_BUFFER_LIST NTAPI NdisAllocateCloneNetBufferList(
+    PNET_BUFFER_LIST OriginalNetBufferList, NDIS_HANDLE NetBufferListPoolHandle,
+    NDIS_HANDLE NetBufferPoolHandle, ULONG AllocateCloneFlags);
 NDISAPI VOID NTAPI NdisFreeCloneNetBufferList(
     PNET_BUFFER_LIST CloneNetBufferList, ULONG FreeCloneFlags);
 NDISAPI PNET_BUFFER_LIST NTAPI NdisAllocateFragmentNetBufferList(
-    PNET_BUFFER_LIST OriginalNetBufferList, NDIS_HANDLE NetBufferListPool, NDIS_HANDLE NetBufferPool,
-    ULONG StartOffset, ULONG MaximumLength, ULONG DataOffsetDelta, ULONG DataBackFill,
+    PNET_BUFFER_LIST OriginalNetBufferList, NDIS_HANDLE NetBufferListPool,
+    NDIS_HANDLE NetBufferPool, ULONG StartOffset, ULONG MaximumLength, ULONG DataOffsetDelta,
+    ULONG DataBackFill,
     ULONG AllocateFragmentFlags);
 NDISAPI VOID NTAPI NdisFreeFragmentNetBufferList(
     PNET_BUFFER_LIST FragmentNetBufferList, ULONG DataOffsetDelta, ULONG FreeFragmentFlags);
@@ -597,8 +604,8 @@ NDISAPI PNET_BUFFER_LIST NTAPI NdisAllocateReassembledNetBufferList(
 NDISAPI VOID NTAPI NdisFreeReassembledNetBufferList(
     PNET_BUFFER_LIST ReassembledNetBufferList, ULONG DataOffsetDelta, ULONG FreeReassembleFlags);
 
-NDISAPI NDIS_STATUS NTAPI NdisRetreatNetBufferDataStart(PNET_BUFFER NetBuffer, ULONG DataOffsetDelta,
-    ULONG DataBackFill, NET_BUFFER_ALLOCATE_MDL_HANDLER AllocateMdlHandler);
+NDISAPI NDIS_STATUS NTAPI NdisRetreatNetBufferDataStart(PNET_BUFFER NetBuffer,
+    ULONG DataOffsetDelta, ULONG DataBackFill, NET_BUFFER_ALLOCATE_MDL_HANDLER AllocateMdlHandler);
 NDISAPI VOID NTAPI NdisAdvanceNetBufferDataStart(PNET_BUFFER NetBuffer, ULONG DataOffsetDelta,
     BOOLEAN FreeMdl, NET_BUFFER_FREE_MDL_HANDLER FreeMdlHandler);
 NDISAPI NDIS_STATUS NTAPI NdisRetreatNetBufferListDataStart(PNET_BUFFER_LIST NetBufferList,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Offload capabilities, configuration and parameters, their WMI twins, and the GUIDs of the administrator
- * interface. Structures stand at their highest revision; a size macro per revision says what a version of
- * NDIS sees of them. Source: Microsoft's DDI reference, headers ntddndis.h, encapsulationconfig.h,
- * ndischimney.h; numbers as in mingw-w64's public headers where those have them. */
+/* Offload capabilities, configuration and parameters, their WMI twins, and the GUIDs of the
+ * administrator interface. Structures stand at their highest revision; a size macro per revision
+ * says what a version of NDIS sees of them. Source: Microsoft's DDI reference, headers ntddndis.h,
+ * encapsulationconfig.h, ndischimney.h; numbers checked by program against mingw-w64's public
+ * headers where those have them. */
 #pragma once
 
 #include "types.h"
@@ -551,13 +552,13 @@ typedef struct _NDIS_WMI_TCP_CONNECTION_OFFLOAD {
     RTL_SIZEOF_THROUGH_FIELD(NDIS_WMI_TCP_CONNECTION_OFFLOAD, Flags)
 
 /* Administrator interface. */
-DEFINE_GUID(GUID_NDIS_TCP_OFFLOAD_CURRENT_CONFIG, 0x68542fed, 0x5c74, 0x461e, 0x89, 0x34, 0x91, 0xc6,
-    0xf9, 0xc6, 0x09, 0x60);
-DEFINE_GUID(GUID_NDIS_TCP_OFFLOAD_HARDWARE_CAPABILITIES, 0xcd5f1102, 0x590f, 0x4ada, 0xab, 0x65, 0x5b,
-    0x31, 0xb1, 0xdc, 0x01, 0x72);
-DEFINE_GUID(GUID_NDIS_TCP_OFFLOAD_PARAMETERS, 0x8ead9a22, 0x7f69, 0x4bc6, 0x94, 0x9a, 0xc8, 0x18, 0x7b,
-    0x07, 0x4e, 0x61);
-DEFINE_GUID(GUID_NDIS_TCP_CONNECTION_OFFLOAD_CURRENT_CONFIG, 0x2ee6aef1, 0x0851, 0x458b, 0xbf, 0x0d,
-    0x79, 0x23, 0x43, 0xd1, 0xcd, 0xe1);
-DEFINE_GUID(GUID_NDIS_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES, 0x8ce71f2c, 0xd63a, 0x4390, 0xa4,
-    0x87, 0x18, 0xfa, 0x47, 0x26, 0x2c, 0xeb);
+DEFINE_GUID(GUID_NDIS_TCP_OFFLOAD_CURRENT_CONFIG,
+    0x68542fed, 0x5c74, 0x461e, 0x89, 0x34, 0x91, 0xc6, 0xf9, 0xc6, 0x09, 0x60);
+DEFINE_GUID(GUID_NDIS_TCP_OFFLOAD_HARDWARE_CAPABILITIES,
+    0xcd5f1102, 0x590f, 0x4ada, 0xab, 0x65, 0x5b, 0x31, 0xb1, 0xdc, 0x01, 0x72);
+DEFINE_GUID(GUID_NDIS_TCP_OFFLOAD_PARAMETERS,
+    0x8ead9a22, 0x7f69, 0x4bc6, 0x94, 0x9a, 0xc8, 0x18, 0x7b, 0x07, 0x4e, 0x61);
+DEFINE_GUID(GUID_NDIS_TCP_CONNECTION_OFFLOAD_CURRENT_CONFIG,
+    0x2ee6aef1, 0x0851, 0x458b, 0xbf, 0x0d, 0x79, 0x23, 0x43, 0xd1, 0xcd, 0xe1);
+DEFINE_GUID(GUID_NDIS_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES,
+    0x8ce71f2c, 0xd63a, 0x4390, 0xa4, 0x87, 0x18, 0xfa, 0x47, 0x26, 0x2c, 0xeb);

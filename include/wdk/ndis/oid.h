@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Object identifiers, the OID request, and the information buffers that travel in it: statistics, link,
- * interrupt moderation, power management, receive scaling, WMI headers.
- * Source: Microsoft's OID reference and DDI reference, headers oidrequest.h and ntddndis.h; numbers as in
- * mingw-w64's public headers. */
+/* Object identifiers, the OID request, and the information buffers that travel in it: statistics,
+ * link, interrupt moderation, power management, receive scaling, WMI headers.
+ * Source: Microsoft's OID reference and DDI reference, headers oidrequest.h and ntddndis.h; numbers
+ * checked by program against mingw-w64's public headers. */
 #pragma once
 
 #include "types.h"
@@ -424,8 +424,6 @@ typedef enum _NDIS_PORT_AUTHORIZATION_STATE {
     NdisPortUnauthorized,
     NdisPortReauthorizing
 } NDIS_PORT_AUTHORIZATION_STATE, *PNDIS_PORT_AUTHORIZATION_STATE;
-
-typedef NDIS_PORT_AUTHORIZATION_STATE NDIS_PORT_AUTHENTICATION_STATE;
 
 typedef struct _NDIS_PORT_STATE {
     NDIS_OBJECT_HEADER Header;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* NDIS_STATUS codes and the structure that carries a status indication.
- * Source: Microsoft's status indication and NDIS_STATUS reference pages; DDI page ndis_status_indication. */
+ * Source: Microsoft's status indication and NDIS_STATUS reference pages; DDI page
+ * ndis_status_indication. */
 #pragma once
 
 #include "types.h"
@@ -180,9 +181,9 @@ typedef enum _NDIS_NETWORK_CHANGE_TYPE {
 } NDIS_NETWORK_CHANGE_TYPE, *PNDIS_NETWORK_CHANGE_TYPE;
 
 /* WMI events that fire with status indications. */
-DEFINE_GUID(GUID_NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG, 0x45049fc6, 0x54d8, 0x40c8, 0x9c, 0x3d, 0xb0,
-    0x11, 0xc4, 0xe7, 0x15, 0xbc);
-DEFINE_GUID(GUID_NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES, 0xb6b8158b, 0x217c, 0x4b2a, 0xbe, 0x86,
-    0x6a, 0x04, 0xbe, 0xea, 0x65, 0xb8);
-DEFINE_GUID(GUID_NDIS_STATUS_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES, 0x391969b6, 0x402c, 0x43bf,
-    0x89, 0x22, 0x39, 0xea, 0xe0, 0xda, 0x1b, 0xb5);
+DEFINE_GUID(GUID_NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG,
+    0x45049fc6, 0x54d8, 0x40c8, 0x9c, 0x3d, 0xb0, 0x11, 0xc4, 0xe7, 0x15, 0xbc);
+DEFINE_GUID(GUID_NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES,
+    0xb6b8158b, 0x217c, 0x4b2a, 0xbe, 0x86, 0x6a, 0x04, 0xbe, 0xea, 0x65, 0xb8);
+DEFINE_GUID(GUID_NDIS_STATUS_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES,
+    0x391969b6, 0x402c, 0x43bf, 0x89, 0x22, 0x39, 0xea, 0xe0, 0xda, 0x1b, 0xb5);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What every NDIS 6 header needs: handles, object headers, net interface types, and the library half of
- * NDIS (memory, locks, events, timers, work items, strings, registers, processors).
+/* What every NDIS 6 header needs: handles, object headers, net interface types, and the library
+ * half of NDIS (memory, locks, events, timers, work items, strings, registers, processors).
  * Source: Microsoft's DDI reference, headers ndis.h, ntddndis.h, ifdef.h, objectheader.h. */
 #pragma once
 
@@ -16,8 +16,8 @@
 
 #define EXPORT
 
-/* Versions. A driver says what it is with one of NDIS60_MINIPORT .. NDIS630_MINIPORT or NDIS60 .. NDIS630
- * (protocol, filter); the numbers that go into its characteristics follow from that. */
+/* Versions. A driver says what it is with one of NDIS60_MINIPORT .. NDIS630_MINIPORT or NDIS60 ..
+ * NDIS630 (protocol, filter); the numbers that go into its characteristics follow from that. */
 #define NDIS_SUPPORT_NDIS6 1
 #define NDIS_SUPPORT_NDIS61 1
 #define NDIS_SUPPORT_NDIS620 1
@@ -366,8 +366,8 @@ NDISAPI PNDIS_GENERIC_OBJECT NTAPI NdisAllocateGenericObject(
     PDRIVER_OBJECT DriverObject, ULONG Tag, USHORT Size);
 NDISAPI VOID NTAPI NdisFreeGenericObject(PNDIS_GENERIC_OBJECT NdisObject);
 
-/* Spin locks. The acquire and release forms go straight to the kernel, as in the WDK; ndis.sys exports
- * functions of the same names, which a driver reaches only by undefining the macro. */
+/* Spin locks. The acquire and release forms go straight to the kernel, as in the WDK; ndis.sys
+ * exports functions of the same names, which a driver reaches only by undefining the macro. */
 typedef struct _NDIS_SPIN_LOCK {
     KSPIN_LOCK SpinLock;
     KIRQL OldIrql;
@@ -489,7 +489,8 @@ NDISAPI BOOLEAN NTAPI NdisCancelTimerObject(NDIS_HANDLE TimerObject);
 NDISAPI VOID NTAPI NdisFreeTimerObject(NDIS_HANDLE TimerObject);
 
 /* Work items. */
-typedef VOID NTAPI NDIS_IO_WORKITEM_FUNCTION(PVOID WorkItemContext, NDIS_HANDLE NdisIoWorkItemHandle);
+typedef VOID NTAPI NDIS_IO_WORKITEM_FUNCTION(
+    PVOID WorkItemContext, NDIS_HANDLE NdisIoWorkItemHandle);
 typedef NDIS_IO_WORKITEM_FUNCTION *NDIS_IO_WORKITEM_ROUTINE;
 #define NDIS_IO_WORKITEM NDIS_IO_WORKITEM_FUNCTION
 
@@ -532,7 +533,8 @@ NDISAPI BOOLEAN NTAPI NdisEqualString(
 #define NdisFreeString(String) NdisFreeMemory((String).Buffer, (String).MaximumLength, 0)
 
 /* Interlocked operations and lists. */
-NDISAPI ULONG NTAPI NdisInterlockedAddUlong(PULONG Addend, ULONG Increment, PNDIS_SPIN_LOCK SpinLock);
+NDISAPI ULONG NTAPI NdisInterlockedAddUlong(
+    PULONG Addend, ULONG Increment, PNDIS_SPIN_LOCK SpinLock);
 NDISAPI PLIST_ENTRY NTAPI NdisInterlockedInsertHeadList(
     PLIST_ENTRY ListHead, PLIST_ENTRY ListEntry, PNDIS_SPIN_LOCK SpinLock);
 NDISAPI PLIST_ENTRY NTAPI NdisInterlockedInsertTailList(

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Between NDIS out-of-band information and the virtio header, both ways.
+ *
+ * A send's header changes only in a private copy, which replaces the frame's first bytes in the descriptor chain. Checksums of payload are the device's; the driver
+ * fills in what stands in headers: the IPv4 header checksum, which virtio does not know, and lengths that a large send leaves open.
+ */
+#include "vionet.h"
+
+enum {
+    ADDRESSES = 12,
+    WINDOW = VIONET_HEAD_BYTES - (int)sizeof(struct virtio_net_hdr) - VIONET_VLAN_TAG,
+    FIRST_LOOK = 128, /* holds all headers but long chains of IPv6 extensions */
+    COPY_WHOLE = 128, /* frames up to here are cheaper to copy than to map */
+    TAG_TYPE = 0x8100,
+    PROTOCOL_TCP = 6,
+    PROTOCOL_UDP = 17,
+    IP4_BYTES = 20,
+    IP6_BYTES = 40,
+    TCP_BYTES = 20,
+    UDP_BYTES = 8,
+    TCP_CHECKSUM = 16,
+    UDP_CHECKSUM = 6,
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_URG = 0x20,
+    TCP_CWR = 0x80,
+    GSO_MAX = 0xffff,
+    ID_MASK = 0x7fff, /* version 2 numbers in 15 bits */
+};
+
+struct send {
+    struct vionet_adapter *a;
+    struct vionet_tx_request *t;
+    PUCHAR frame;       /* private copy of its first bytes */
+    ULONG frame_bytes;  /* of all of it, as handed down */
+    ULONG copied, keep; /* bytes copied; of these, bytes that were changed and must replace the original */
+    ULONG tag;          /* bytes that insertion of a tag adds */
+    struct vionet_headers h;
+};
+
+static USHORT get16(const UCHAR *p)
+{
+    return (USHORT)(p[0] << 8 | p[1]);
+}
+
+static void put16(PUCHAR p, ULONG v)
+{
+    p[0] = (UCHAR)(v >> 8);
+    p[1] = (UCHAR)v;
+}
+
+ULONG vionet_cast(const UCHAR *destination)
+{
+    UCHAR all = destination[0] & destination[1] & destination[2] & destination[3] & destination[4] &
+                destination[5];
+
+    if (!(destination[0] & 1))
+        return 0;
+    return all == 0xff ? 2 : 1;
+}
+
+/* ---- Send -------------------------------------------------------------------------------------------------------- */
+
+/* Makes the private copy hold the frame's first bytes, as many as there are. */
+static BOOLEAN copy_up_to(struct send *s, ULONG bytes)
+{
+    if (bytes > s->frame_bytes)
+        bytes = s->frame_bytes;
+    if (bytes <= s->copied)
+        return TRUE;
+    if (!vionet_frame_copy(s->t->nb, s->copied, s->frame + s->copied, bytes - s->copied))
+        return FALSE;
+    s->copied = bytes;
+    return TRUE;
+}
+
+static BOOLEAN find_headers(struct send *s)
+{
+    if (!copy_up_to(s, FIRST_LOOK))
+        return FALSE;
+    vionet_headers_parse(s->frame, s->copied, &s->h);
+    if (s->h.transport || s->copied == s->frame_bytes)
+        return TRUE;
+    if (!copy_up_to(s, WINDOW))
+        return FALSE;
+    vionet_headers_parse(s->frame, s->copied, &s->h);
+    return TRUE;
+}
+
+/* virtio has no word for the IPv4 header checksum. What stands in the field does not matter. */
+static void fill_ip4_checksum(struct send *s)
+{
+    PUCHAR ip = s->frame + s->h.ip;
+    ULONG header = s->h.transport - s->h.ip;
+
+    put16(ip + 10, 0);
+    put16(ip + 10, (USHORT)~vionet_sum(ip, header, 0));
+    if (s->keep < s->h.transport)
+        s->keep = s->h.transport;
+}
+
+static void ask_checksum(struct send *s, ULONG field)
+{
+    struct virtio_net_hdr *v = (struct virtio_net_hdr *)(PVOID)s->t->head;
+
+    v->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    v->csum_start = (le16)(s->h.transport + s->tag);
+    v->csum_offset = (le16)field;
+}
+
+/*
+ * Done whether or not the offload is on at the moment: a send that was built before it was switched off still gets its checksum. What cannot be done is not sent.
+ * TCP and UDP fields hold the pseudo-header sum that virtio wants there, too.
+ */
+static NDIS_STATUS add_checksums(struct send *s, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO q)
+{
+    BOOLEAN transport = q.Transmit.TcpChecksum || q.Transmit.UdpChecksum;
+    BOOLEAN ip = q.Transmit.IsIPv4 && q.Transmit.IpHeaderChecksum;
+
+    if ((!q.Transmit.IsIPv4 && !q.Transmit.IsIPv6) || (!ip && !transport))
+        return NDIS_STATUS_SUCCESS;
+    if (!find_headers(s))
+        return NDIS_STATUS_RESOURCES;
+    if (!(s->h.version == 4 && q.Transmit.IsIPv4) && !(s->h.version == 6 && q.Transmit.IsIPv6))
+        return NDIS_STATUS_FAILURE;
+    if (ip && s->h.version == 4)
+        fill_ip4_checksum(s);
+    if (!transport)
+        return NDIS_STATUS_SUCCESS;
+    if (!vionet_has(s->a, VIRTIO_NET_F_CSUM) || s->h.fragment || !s->h.transport)
+        return NDIS_STATUS_FAILURE;
+    if (s->h.protocol == PROTOCOL_TCP && q.Transmit.TcpChecksum &&
+        q.Transmit.TcpHeaderOffset == s->h.transport &&
+        s->h.transport + TCP_BYTES <= s->frame_bytes)
+        ask_checksum(s, TCP_CHECKSUM);
+    else if (s->h.protocol == PROTOCOL_UDP && q.Transmit.UdpChecksum &&
+             s->h.transport + UDP_BYTES <= s->frame_bytes)
+        ask_checksum(s, UDP_CHECKSUM);
+    else
+        return NDIS_STATUS_FAILURE;
+    return NDIS_STATUS_SUCCESS;
+}
+
+/* Where the payload of a large send begins; 0 when this is no packet that may be cut. */
+static ULONG large_payload_at(struct send *s, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q)
+{
+    ULONG tcp = q.LsoV2Transmit.TcpHeaderOffset, payload;
+    UCHAR version = q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 ? 6 : 4;
+
+    if (!copy_up_to(s, NDIS_LARGE_SEND_OFFLOAD_MAX_HEADER_LENGTH))
+        return 0;
+    vionet_headers_parse(s->frame, s->copied, &s->h);
+    if (s->h.version != version || s->h.protocol != PROTOCOL_TCP || s->h.fragment ||
+        s->h.transport != tcp || tcp + TCP_BYTES > s->copied)
+        return 0;
+    if (s->frame[tcp + 13] & (TCP_SYN | TCP_RST | TCP_URG))
+        return 0;
+    payload = tcp + (s->frame[tcp + 12] >> 4) * 4u;
+    if (payload < tcp + TCP_BYTES || payload > NDIS_LARGE_SEND_OFFLOAD_MAX_HEADER_LENGTH ||
+        payload >= s->frame_bytes)
+        return 0;
+    return payload;
+}
+
+/* Version 2 leaves the IP length open and the TCP length out of the pseudo-header sum; virtio wants both of the whole packet. */
+static void finish_large_headers(struct send *s)
+{
+    PUCHAR ip = s->frame + s->h.ip, tcp = s->frame + s->h.transport;
+
+    put16(tcp + TCP_CHECKSUM,
+          vionet_fold((ULONG)get16(tcp + TCP_CHECKSUM) + s->frame_bytes - s->h.transport));
+    if (s->h.version == 6) {
+        put16(ip + 4, s->frame_bytes - s->h.ip - IP6_BYTES);
+        return;
+    }
+    put16(ip + 2, s->frame_bytes - s->h.ip);
+    put16(ip + 4, get16(ip + 4) & ID_MASK);
+    fill_ip4_checksum(s);
+}
+
+/*
+ * §5.1.6.2.1 advises against large sends with CWR to a device that did not take HOST_ECN, as such a device repeats the flag in every segment: refused, so that no
+ * wrong frame leaves. TCP sends the data again, without CWR.
+ */
+static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
+{
+    struct virtio_net_hdr *v = (struct virtio_net_hdr *)(PVOID)s->t->head;
+    ULONG payload = s->frame_bytes - payload_at;
+    BOOLEAN cwr = (s->frame[s->h.transport + 13] & TCP_CWR) != 0;
+
+    finish_large_headers(s);
+    s->keep = payload_at;
+    ask_checksum(s, TCP_CHECKSUM);
+    if (payload <= mss)
+        return NDIS_STATUS_SUCCESS; /* one ordinary frame */
+    if (cwr && !vionet_has(s->a, VIRTIO_NET_F_HOST_ECN))
+        return NDIS_STATUS_FAILURE;
+    v->gso_type = s->h.version == 6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+    if (cwr)
+        v->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+    v->hdr_len = (le16)(payload_at + s->tag);
+    v->gso_size = (le16)mss;
+    s->t->frames = (payload + mss - 1) / mss;
+    s->t->wire_bytes += (s->t->frames - 1) * (payload_at + s->tag);
+    return NDIS_STATUS_SUCCESS;
+}
+
+static NDIS_STATUS add_large_send(struct send *s, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q)
+{
+    ULONG mss = q.LsoV2Transmit.MSS, payload_at, segment;
+    LONG on = q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 ? VIONET_ON_LSO2_6
+                                                                           : VIONET_ON_LSO2_4;
+
+    if (q.LsoV2Transmit.Type != NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE ||
+        !(s->a->offload.on & on) || NET_BUFFER_LIST_FIRST_NB(s->t->nbl)->Next || mss == 0 ||
+        mss > GSO_MAX)
+        return NDIS_STATUS_FAILURE;
+    payload_at = large_payload_at(s, q);
+    if (payload_at == 0)
+        return NDIS_STATUS_FAILURE;
+    segment = s->frame_bytes - payload_at;
+    if (segment > VIONET_MAX_OFFLOAD)
+        return NDIS_STATUS_INVALID_LENGTH;
+    if (segment > mss)
+        segment = mss;
+    if (payload_at + segment >
+        s->a->mtu + VIONET_ETH_HEADER + (s->h.tagged ? VIONET_VLAN_TAG : 0))
+        return NDIS_STATUS_INVALID_LENGTH;
+    return cut(s, payload_at, mss);
+}
+
+/* A tag in the buffer is allowed for. */
+static BOOLEAN too_long(const struct send *s)
+{
+    ULONG max = s->a->mtu + VIONET_ETH_HEADER;
+
+    if (get16(s->frame + ADDRESSES) == TAG_TYPE)
+        max += VIONET_VLAN_TAG;
+    return s->frame_bytes > max;
+}
+
+/* The tag goes behind the addresses, which move down into the gap that was left for it. */
+static void insert_tag(struct send *s, NDIS_NET_BUFFER_LIST_8021Q_INFO q)
+{
+    PUCHAR to = s->frame - VIONET_VLAN_TAG;
+
+    for (ULONG i = 0; i < ADDRESSES; i++)
+        to[i] = s->frame[i];
+    put16(to + ADDRESSES, TAG_TYPE);
+    put16(to + ADDRESSES + 2,
+          (ULONG)q.TagHeader.UserPriority << 13 | (ULONG)q.TagHeader.CanonicalFormatId << 12 |
+              q.TagHeader.VlanId);
+    if (s->keep < ADDRESSES)
+        s->keep = ADDRESSES;
+}
+
+/* Short frames go as a copy altogether, filled up with zeros. */
+static BOOLEAN copy_small(struct send *s)
+{
+    ULONG bytes = s->frame_bytes + s->tag;
+
+    s->keep = s->frame_bytes;
+    if (!copy_up_to(s, s->frame_bytes))
+        return FALSE;
+    if (bytes < VIONET_MIN_FRAME) {
+        NdisZeroMemory(s->frame + s->frame_bytes, VIONET_MIN_FRAME - bytes);
+        s->t->head_bytes = VIONET_MIN_FRAME - bytes;
+        s->t->wire_bytes = VIONET_MIN_FRAME;
+    }
+    return TRUE;
+}
+
+NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_request *t)
+{
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO large;
+    NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO checksum;
+    NDIS_NET_BUFFER_LIST_8021Q_INFO q;
+    NDIS_STATUS status;
+    struct send s = {.a = a, .t = t, .frame_bytes = NET_BUFFER_DATA_LENGTH(t->nb)};
+
+    large.Value = NET_BUFFER_LIST_INFO(t->nbl, TcpLargeSendNetBufferListInfo);
+    checksum.Value = NET_BUFFER_LIST_INFO(t->nbl, TcpIpChecksumNetBufferListInfo);
+    q.Value = NET_BUFFER_LIST_INFO(t->nbl, Ieee8021QNetBufferListInfo);
+    s.tag = q.TagHeader.UserPriority || q.TagHeader.VlanId ? VIONET_VLAN_TAG : 0;
+    s.frame = t->head + sizeof(struct virtio_net_hdr) + s.tag;
+    t->head_bytes = 0;
+    t->frames = 1;
+    t->wire_bytes = s.frame_bytes + s.tag;
+    NdisZeroMemory(t->head, sizeof(struct virtio_net_hdr));
+    if (s.frame_bytes < VIONET_ETH_HEADER)
+        return NDIS_STATUS_INVALID_LENGTH;
+    if (!copy_up_to(&s, VIONET_ETH_HEADER))
+        return NDIS_STATUS_RESOURCES;
+    t->cast = vionet_cast(s.frame);
+    if (!large.Value && too_long(&s))
+        return NDIS_STATUS_INVALID_LENGTH;
+    status = large.Value ? add_large_send(&s, large) : add_checksums(&s, checksum);
+    if (status != NDIS_STATUS_SUCCESS)
+        return status;
+    if (s.frame_bytes <= COPY_WHOLE && !copy_small(&s))
+        return NDIS_STATUS_RESOURCES;
+    if (s.tag)
+        insert_tag(&s, q);
+    t->skip = s.keep;
+    t->head_bytes += (ULONG)sizeof(struct virtio_net_hdr) + s.tag + s.keep;
+    return NDIS_STATUS_SUCCESS;
+}
+
+void vionet_offload_completed(NET_BUFFER_LIST *nbl, ULONG payload_sent)
+{
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q, done;
+
+    q.Value = NET_BUFFER_LIST_INFO(nbl, TcpLargeSendNetBufferListInfo);
+    done.Value = NULL;
+    if (q.Transmit.Type == NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE)
+        done.LsoV2TransmitComplete.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE;
+    else
+        done.LsoV1TransmitComplete.TcpPayload = payload_sent & 0x3fffffff;
+    NET_BUFFER_LIST_INFO(nbl, TcpLargeSendNetBufferListInfo) = done.Value;
+}
+
+/* ---- Receive ----------------------------------------------------------------------------------------------------- */
+
+static BOOLEAN tcp_judged(const struct vionet_headers *f, const UCHAR *head, ULONG head_bytes)
+{
+    ULONG header;
+
+    if (f->transport + TCP_BYTES > head_bytes)
+        return FALSE;
+    header = (head[f->transport + 12] >> 4) * 4u;
+    return header >= TCP_BYTES && f->transport + header <= f->end;
+}
+
+/* A checksum of zero was not computed: nobody can have verified it. */
+static BOOLEAN udp_judged(const struct vionet_headers *f, const UCHAR *head, ULONG head_bytes)
+{
+    const UCHAR *udp = head + f->transport;
+
+    if (f->transport + UDP_BYTES > head_bytes)
+        return FALSE;
+    return get16(udp + 4) >= UDP_BYTES && f->transport + get16(udp + 4) <= f->end &&
+           get16(udp + UDP_CHECKSUM) != 0;
+}
+
+/* A device that leaves a checksum unfinished vouches for the one at that place only. */
+static BOOLEAN vouched(const struct virtio_net_hdr *h, const struct vionet_headers *f, ULONG field)
+{
+    if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+        return h->csum_start == f->transport && h->csum_offset == field;
+    return (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) != 0;
+}
+
+PVOID vionet_offload_received(const struct vionet_adapter *a, const struct virtio_net_hdr *h,
+                              const UCHAR *head, ULONG head_bytes, ULONG frame_bytes)
+{
+    LONG on = a->offload.on;
+    NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO q;
+    struct vionet_headers f;
+
+    q.Value = NULL;
+    if (!(on & (VIONET_RX_TCP4 | VIONET_RX_UDP4 | VIONET_RX_TCP6 | VIONET_RX_UDP6)) ||
+        !(h->flags & (VIRTIO_NET_HDR_F_DATA_VALID | VIRTIO_NET_HDR_F_NEEDS_CSUM)))
+        return NULL;
+    vionet_headers_parse(head, head_bytes, &f);
+    if (f.tagged || f.fragment || !f.transport || f.end > frame_bytes)
+        return NULL;
+    /* IPv4 options are not reported as supported on receive. */
+    if (f.version == 4 && f.transport - f.ip != IP4_BYTES)
+        return NULL;
+    if (f.protocol == PROTOCOL_TCP && (on & (f.version == 4 ? VIONET_RX_TCP4 : VIONET_RX_TCP6)))
+        q.Receive.TcpChecksumSucceeded =
+            tcp_judged(&f, head, head_bytes) && vouched(h, &f, TCP_CHECKSUM);
+    if (f.protocol == PROTOCOL_UDP && (on & (f.version == 4 ? VIONET_RX_UDP4 : VIONET_RX_UDP6)))
+        q.Receive.UdpChecksumSucceeded =
+            udp_judged(&f, head, head_bytes) && vouched(h, &f, UDP_CHECKSUM);
+    return q.Value;
+}

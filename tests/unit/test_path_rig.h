@@ -1,0 +1,754 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole path for tests: a test protocol above, NDIS, vionet (either build), the card, and an in-memory cable whose far end the test holds. What the protocol sees
+ * is recorded; what the wire carries is read as bytes. One path at a time in a process.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "frame/frame.h"
+#include "ndis/runtime.h"
+#include "nic/nic.h"
+#include "nt/device.h"
+#include "nt/driver.h"
+#include "nt/finding.h"
+#include "nt/image.h"
+#include "nt/inf.h"
+#include "nt/processor.h"
+#include "nt/registry.h"
+#include "port/port.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+enum { PATH_FINDINGS = 32, PATH_RECORDS = 512, PATH_FRAME = 70000, PATH_TAG = 0x48544150 };
+
+struct path;
+struct path_config {
+    bool linked;              /* the .so; else the .sys */
+    const char *withhold;     /* features, by name */
+    const char *const *keywords; /* pairs name, value; NULL ends: written before initialize */
+    uint16_t mtu;             /* 0: 1500 */
+    uint16_t queue_size;      /* 0: default */
+    bool line_only;           /* no MSI-X */
+    bool no_bind;             /* leave the adapter Running and unbound */
+    bool no_activate;         /* no OID_OFFLOAD_ENCAPSULATION after binding */
+    bool no_filter;           /* no packet filter after binding */
+    bool link_down;
+    const struct ndis_observer *observer;
+    void (*on_pause)(struct path *p); /* in the protocol's NetEventPause, while its binding is Pausing */
+};
+
+struct path_received {
+    uint8_t *data;
+    uint32_t len;
+    uintptr_t oob[MaxNetBufferListInfo];
+    ULONG flags;
+};
+
+struct path_completed {
+    NET_BUFFER_LIST *nbl;
+    NDIS_STATUS status;
+    uintptr_t lso, checksum;
+};
+
+struct path_status {
+    NDIS_STATUS code;
+    uint8_t buffer[256];
+    ULONG bytes;
+    NDIS_STATUS_INDICATION indication;
+};
+
+struct path {
+    struct path_config config;
+    struct registry *registry;
+    struct reg_key *key;
+    struct inf *inf;
+    struct nt_driver *driver;
+    struct nic *nic;
+    struct port *wire, *far;
+    struct nt_device *device;
+    struct ndis_adapter *adapter;
+    struct nt_watch *watch;
+    NDIS_HANDLE protocol, binding, nbl_pool, nb_pool;
+    NDIS_BIND_PARAMETERS bind;
+    NDIS_OFFLOAD bind_offload;
+    bool bind_has_offload;
+    _Atomic(bool) running;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool hold_receives; /* do not return NBLs until path_return_held */
+    NET_BUFFER_LIST *held, **held_tail;
+    unsigned held_count;
+    struct path_received received[PATH_RECORDS];
+    struct path_completed completed[PATH_RECORDS];
+    struct path_status status[PATH_RECORDS];
+    unsigned received_count, completed_count, status_count, nbls_out;
+    NDIS_STATUS oid_status;
+    bool oid_done;
+    uint64_t findings_before;
+    char last_finding[512];
+    struct finding findings[PATH_FINDINGS];
+    unsigned findings_kept;
+};
+
+static inline double path_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* Waits until *count reaches want, or seconds pass; returns whether it did. */
+static inline bool path_wait(struct path *p, const unsigned *count, unsigned want, double seconds)
+{
+    struct timespec until;
+    bool ok;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)seconds;
+    until.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&p->mutex);
+    while (*count < want && pthread_cond_timedwait(&p->changed, &p->mutex, &until) == 0)
+        ;
+    ok = *count >= want;
+    pthread_mutex_unlock(&p->mutex);
+    return ok;
+}
+
+/* ---- The test protocol --------------------------------------------------------------------------------------------- */
+
+static inline NDIS_STATUS path_oid_wait(struct path *p, NDIS_OID_REQUEST *r)
+{
+    NDIS_STATUS status;
+
+    p->oid_done = false;
+    status = NdisOidRequest(p->binding, r);
+    if (status != NDIS_STATUS_PENDING)
+        return status;
+    pthread_mutex_lock(&p->mutex);
+    while (!p->oid_done)
+        pthread_cond_wait(&p->changed, &p->mutex);
+    pthread_mutex_unlock(&p->mutex);
+    return p->oid_status;
+}
+
+static inline NDIS_OID_REQUEST path_oid_make(NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buffer, ULONG bytes)
+{
+    NDIS_OID_REQUEST r;
+
+    memset(&r, 0, sizeof r);
+    r.Header.Type = NDIS_OBJECT_TYPE_OID_REQUEST;
+    r.Header.Revision = NDIS_OID_REQUEST_REVISION_1;
+    r.Header.Size = NDIS_SIZEOF_OID_REQUEST_REVISION_1;
+    r.RequestType = type;
+    r.DATA.QUERY_INFORMATION.Oid = oid;
+    r.DATA.QUERY_INFORMATION.InformationBuffer = buffer;
+    r.DATA.QUERY_INFORMATION.InformationBufferLength = bytes;
+    return r;
+}
+
+static inline NDIS_STATUS path_set(struct path *p, NDIS_OID oid, void *buffer, ULONG bytes)
+{
+    NDIS_OID_REQUEST r = path_oid_make(NdisRequestSetInformation, oid, buffer, bytes);
+
+    return path_oid_wait(p, &r);
+}
+
+static inline NDIS_STATUS path_query(struct path *p, NDIS_OID oid, void *buffer, ULONG bytes, ULONG *written)
+{
+    NDIS_OID_REQUEST r = path_oid_make(NdisRequestQueryInformation, oid, buffer, bytes);
+    NDIS_STATUS status = path_oid_wait(p, &r);
+
+    if (written)
+        *written = status == NDIS_STATUS_SUCCESS ? r.DATA.QUERY_INFORMATION.BytesWritten : r.DATA.QUERY_INFORMATION.BytesNeeded;
+    return status;
+}
+
+static inline NDIS_STATUS path_set_filter(struct path *p, ULONG filter)
+{
+    return path_set(p, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof filter);
+}
+
+/* set4, set6: NDIS_OFFLOAD_SET_*. */
+static inline NDIS_STATUS path_activate(struct path *p, ULONG set4, ULONG set6)
+{
+    NDIS_OFFLOAD_ENCAPSULATION e;
+
+    memset(&e, 0, sizeof e);
+    e.Header.Type = NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION;
+    e.Header.Revision = NDIS_OFFLOAD_ENCAPSULATION_REVISION_1;
+    e.Header.Size = NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1;
+    e.IPv4.Enabled = set4;
+    e.IPv6.Enabled = set6;
+    if (set4 == NDIS_OFFLOAD_SET_ON) {
+        e.IPv4.EncapsulationType = NDIS_ENCAPSULATION_IEEE_802_3;
+        e.IPv4.HeaderSize = 14;
+    }
+    if (set6 == NDIS_OFFLOAD_SET_ON) {
+        e.IPv6.EncapsulationType = NDIS_ENCAPSULATION_IEEE_802_3;
+        e.IPv6.HeaderSize = 14;
+    }
+    return path_set(p, OID_OFFLOAD_ENCAPSULATION, &e, NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1);
+}
+
+/* One field of OID_TCP_OFFLOAD_PARAMETERS: path_parameter(p, offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4), NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED). */
+static inline NDIS_STATUS path_parameter(struct path *p, size_t field, UCHAR value)
+{
+    NDIS_OFFLOAD_PARAMETERS o;
+
+    memset(&o, 0, sizeof o);
+    o.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
+    o.Header.Revision = NDIS_OFFLOAD_PARAMETERS_REVISION_1;
+    o.Header.Size = NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1;
+    ((UCHAR *)&o)[field] = value;
+    return path_set(p, OID_TCP_OFFLOAD_PARAMETERS, &o, NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1);
+}
+
+static NDIS_STATUS NTAPI PathBind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE BindContext, PNDIS_BIND_PARAMETERS BindParameters)
+{
+    static NDIS_MEDIUM media[] = {NdisMedium802_3};
+    struct path *p = ProtocolDriverContext;
+    NDIS_OPEN_PARAMETERS o;
+    NDIS_STATUS status;
+    UINT medium;
+
+    p->bind = *BindParameters;
+    p->bind_has_offload = BindParameters->DefaultOffloadConfiguration != NULL;
+    if (p->bind_has_offload)
+        memcpy(&p->bind_offload, BindParameters->DefaultOffloadConfiguration, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
+    memset(&o, 0, sizeof o);
+    o.Header.Type = NDIS_OBJECT_TYPE_OPEN_PARAMETERS;
+    o.Header.Revision = NDIS_OPEN_PARAMETERS_REVISION_1;
+    o.Header.Size = NDIS_SIZEOF_OPEN_PARAMETERS_REVISION_1;
+    o.AdapterName = BindParameters->AdapterName;
+    o.MediumArray = media;
+    o.MediumArraySize = 1;
+    o.SelectedMediumIndex = &medium;
+    p->oid_done = false;
+    status = NdisOpenAdapterEx(p->protocol, p, &o, BindContext, &p->binding);
+    if (status == NDIS_STATUS_PENDING) {
+        pthread_mutex_lock(&p->mutex);
+        while (!p->oid_done)
+            pthread_cond_wait(&p->changed, &p->mutex);
+        pthread_mutex_unlock(&p->mutex);
+        status = p->oid_status;
+    }
+    if (status == NDIS_STATUS_SUCCESS && !p->config.no_activate)
+        path_activate(p, NDIS_OFFLOAD_SET_ON, NDIS_OFFLOAD_SET_ON);
+    if (status == NDIS_STATUS_SUCCESS && !p->config.no_filter)
+        path_set_filter(p, NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_BROADCAST | NDIS_PACKET_TYPE_ALL_MULTICAST);
+    return status;
+}
+
+static inline void path_signal(struct path *p, NDIS_STATUS status)
+{
+    pthread_mutex_lock(&p->mutex);
+    p->oid_status = status;
+    p->oid_done = true;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+static NDIS_STATUS NTAPI PathUnbind(NDIS_HANDLE UnbindContext, NDIS_HANDLE ProtocolBindingContext)
+{
+    struct path *p = ProtocolBindingContext;
+
+    (void)UnbindContext;
+    p->oid_done = false;
+    if (NdisCloseAdapterEx(p->binding) == NDIS_STATUS_PENDING) {
+        pthread_mutex_lock(&p->mutex);
+        while (!p->oid_done)
+            pthread_cond_wait(&p->changed, &p->mutex);
+        pthread_mutex_unlock(&p->mutex);
+    }
+    p->binding = NULL;
+    return NDIS_STATUS_SUCCESS;
+}
+
+static VOID NTAPI PathOpenComplete(NDIS_HANDLE ProtocolBindingContext, NDIS_STATUS Status)
+{
+    path_signal(ProtocolBindingContext, Status);
+}
+
+static VOID NTAPI PathCloseComplete(NDIS_HANDLE ProtocolBindingContext)
+{
+    path_signal(ProtocolBindingContext, NDIS_STATUS_SUCCESS);
+}
+
+static VOID NTAPI PathOidComplete(NDIS_HANDLE ProtocolBindingContext, PNDIS_OID_REQUEST OidRequest, NDIS_STATUS Status)
+{
+    (void)OidRequest;
+    path_signal(ProtocolBindingContext, Status);
+}
+
+static NDIS_STATUS NTAPI PathNetPnPEvent(NDIS_HANDLE ProtocolBindingContext, PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification)
+{
+    struct path *p = ProtocolBindingContext;
+
+    if (NetPnPEventNotification->NetPnPEvent.NetEvent == NetEventRestart)
+        atomic_store(&p->running, true);
+    if (NetPnPEventNotification->NetPnPEvent.NetEvent == NetEventPause) {
+        atomic_store(&p->running, false);
+        if (p->config.on_pause)
+            p->config.on_pause(p);
+    }
+    return NDIS_STATUS_SUCCESS;
+}
+
+static VOID NTAPI PathStatus(NDIS_HANDLE ProtocolBindingContext, PNDIS_STATUS_INDICATION StatusIndication)
+{
+    struct path *p = ProtocolBindingContext;
+    struct path_status *s;
+
+    pthread_mutex_lock(&p->mutex);
+    s = &p->status[p->status_count % PATH_RECORDS];
+    s->code = StatusIndication->StatusCode;
+    s->bytes = StatusIndication->StatusBufferSize;
+    s->indication = *StatusIndication;
+    memcpy(s->buffer, StatusIndication->StatusBuffer, MIN_OF(s->bytes, (ULONG)sizeof s->buffer));
+    p->status_count++;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+static inline void path_copy_nb(const NET_BUFFER *nb, uint8_t *dst)
+{
+    ULONG left = nb->DataLength, offset = nb->CurrentMdlOffset;
+
+    for (MDL *mdl = nb->CurrentMdl; mdl && left; mdl = mdl->Next) {
+        ULONG n = MIN_OF(MmGetMdlByteCount(mdl) - offset, left);
+
+        memcpy(dst, (uint8_t *)MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority) + offset, n);
+        dst += n;
+        left -= n;
+        offset = 0;
+    }
+}
+
+static VOID NTAPI PathReceive(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LIST NetBufferLists, NDIS_PORT_NUMBER PortNumber,
+                              ULONG NumberOfNetBufferLists, ULONG ReceiveFlags)
+{
+    struct path *p = ProtocolBindingContext;
+    NET_BUFFER_LIST *last = NULL;
+    bool hold;
+
+    (void)PortNumber;
+    pthread_mutex_lock(&p->mutex);
+    for (NET_BUFFER_LIST *nbl = NetBufferLists; nbl; nbl = nbl->Next) {
+        NET_BUFFER *nb = nbl->FirstNetBuffer;
+        struct path_received *r = &p->received[p->received_count % PATH_RECORDS];
+
+        free(r->data);
+        r->len = nb->DataLength;
+        r->data = malloc(nb->DataLength + 1);
+        path_copy_nb(nb, r->data);
+        r->flags = ReceiveFlags;
+        for (unsigned i = 0; i < MaxNetBufferListInfo; i++)
+            r->oob[i] = (uintptr_t)nbl->NetBufferListInfo[i];
+        p->received_count++;
+        last = nbl;
+    }
+    hold = p->hold_receives && !(ReceiveFlags & NDIS_RECEIVE_FLAGS_RESOURCES);
+    if (hold) {
+        *p->held_tail = NetBufferLists;
+        p->held_tail = &last->Next;
+        p->held_count += NumberOfNetBufferLists;
+    }
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->mutex);
+    if (!hold && !(ReceiveFlags & NDIS_RECEIVE_FLAGS_RESOURCES))
+        NdisReturnNetBufferLists(p->binding, NetBufferLists, ReceiveFlags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL ? NDIS_RETURN_FLAGS_DISPATCH_LEVEL : 0);
+}
+
+static inline void path_return_held(struct path *p)
+{
+    NET_BUFFER_LIST *first;
+
+    pthread_mutex_lock(&p->mutex);
+    first = p->held;
+    p->held = NULL;
+    p->held_tail = &p->held;
+    p->held_count = 0;
+    pthread_mutex_unlock(&p->mutex);
+    if (first)
+        NdisReturnNetBufferLists(p->binding, first, 0);
+}
+
+/* Send NBLs are freed by path_free_nbl, after the test has looked at them. */
+static VOID NTAPI PathSendComplete(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LIST NetBufferList, ULONG SendCompleteFlags)
+{
+    struct path *p = ProtocolBindingContext;
+
+    (void)SendCompleteFlags;
+    pthread_mutex_lock(&p->mutex);
+    for (NET_BUFFER_LIST *nbl = NetBufferList; nbl; nbl = nbl->Next) {
+        p->completed[p->completed_count % PATH_RECORDS] = (struct path_completed){
+            nbl, nbl->Status, (uintptr_t)nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo],
+            (uintptr_t)nbl->NetBufferListInfo[TcpIpChecksumNetBufferListInfo]};
+        p->completed_count++;
+    }
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+static inline void path_register(struct path *p)
+{
+    static WCHAR name[] = {'P', 'A', 'T', 'H'};
+    NDIS_PROTOCOL_DRIVER_CHARACTERISTICS c;
+    NET_BUFFER_LIST_POOL_PARAMETERS pool;
+    NET_BUFFER_POOL_PARAMETERS nb_pool;
+
+    memset(&c, 0, sizeof c);
+    c.Header.Type = NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS;
+    c.Header.Revision = NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_1;
+    c.Header.Size = NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_1;
+    c.MajorNdisVersion = 6;
+    c.Name = (NDIS_STRING){sizeof name, sizeof name, name};
+    c.BindAdapterHandlerEx = PathBind;
+    c.UnbindAdapterHandlerEx = PathUnbind;
+    c.OpenAdapterCompleteHandlerEx = PathOpenComplete;
+    c.CloseAdapterCompleteHandlerEx = PathCloseComplete;
+    c.NetPnPEventHandler = PathNetPnPEvent;
+    c.OidRequestCompleteHandler = PathOidComplete;
+    c.StatusHandlerEx = PathStatus;
+    c.ReceiveNetBufferListsHandler = PathReceive;
+    c.SendNetBufferListsCompleteHandler = PathSendComplete;
+    assert_int_equal(NdisRegisterProtocolDriver(p, &c, &p->protocol), NDIS_STATUS_SUCCESS);
+    memset(&pool, 0, sizeof pool);
+    pool.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
+    pool.Header.Revision = NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1;
+    pool.Header.Size = NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1;
+    pool.fAllocateNetBuffer = TRUE;
+    pool.PoolTag = PATH_TAG;
+    p->nbl_pool = NdisAllocateNetBufferListPool(p->protocol, &pool);
+    assert_non_null(p->nbl_pool);
+    memset(&nb_pool, 0, sizeof nb_pool);
+    nb_pool.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
+    nb_pool.Header.Revision = NET_BUFFER_POOL_PARAMETERS_REVISION_1;
+    nb_pool.Header.Size = NDIS_SIZEOF_NET_BUFFER_POOL_PARAMETERS_REVISION_1;
+    nb_pool.PoolTag = PATH_TAG;
+    p->nb_pool = NdisAllocateNetBufferPool(p->protocol, &nb_pool);
+    assert_non_null(p->nb_pool);
+}
+
+/* ---- Sends --------------------------------------------------------------------------------------------------------- */
+
+/* A private copy of the frame behind `front` unused bytes, and MDLs over it that end at the byte counts in `splits` (0 ends the list; UINT32_MAX asks for an empty MDL). */
+static inline uint8_t *path_data(struct path *p, const void *frame, uint32_t len, const uint32_t *splits, uint32_t front, MDL **first)
+{
+    uint8_t *data = malloc(front + len + 1);
+    uint32_t at = 0, total = front + len;
+    MDL **tail = first;
+
+    *first = NULL;
+    memset(data, 0xee, front);
+    memcpy(data + front, frame, len);
+    while (splits && *splits && at < total) {
+        uint32_t n = *splits == UINT32_MAX ? 0 : MIN_OF(*splits, total - at);
+
+        *tail = NdisAllocateMdl(p->protocol, data + at, n);
+        assert_non_null(*tail);
+        tail = &(*tail)->Next;
+        at += n;
+        splits++;
+    }
+    if (at < total || !*first) {
+        *tail = NdisAllocateMdl(p->protocol, data + at, total - at);
+        assert_non_null(*tail);
+    }
+    return data;
+}
+
+/* An NBL with one NET_BUFFER over path_data. Freed with path_free_nbl. */
+static inline NET_BUFFER_LIST *path_nbl(struct path *p, const void *frame, uint32_t len, const uint32_t *splits, uint32_t front)
+{
+    MDL *first;
+    uint8_t *data = path_data(p, frame, len, splits, front, &first);
+    NET_BUFFER_LIST *nbl = NdisAllocateNetBufferAndNetBufferList(p->nbl_pool, 0, 0, first, front, len);
+
+    assert_non_null(nbl);
+    nbl->ProtocolReserved[0] = data;
+    nbl->SourceHandle = p->binding;
+    p->nbls_out++;
+    return nbl;
+}
+
+/* One more NET_BUFFER at the end of the NBL. */
+static inline NET_BUFFER *path_add_nb(struct path *p, NET_BUFFER_LIST *nbl, const void *frame, uint32_t len, const uint32_t *splits, uint32_t front)
+{
+    MDL *first;
+    uint8_t *data = path_data(p, frame, len, splits, front, &first);
+    NET_BUFFER *nb = NdisAllocateNetBuffer(p->nb_pool, first, front, len), *last = nbl->FirstNetBuffer;
+
+    assert_non_null(nb);
+    nb->ProtocolReserved[0] = data;
+    while (last->Next)
+        last = last->Next;
+    last->Next = nb;
+    return nb;
+}
+
+static inline void path_free_mdls(MDL *mdl)
+{
+    while (mdl) {
+        MDL *next = mdl->Next;
+
+        NdisFreeMdl(mdl);
+        mdl = next;
+    }
+}
+
+static inline void path_free_nbl(struct path *p, NET_BUFFER_LIST *nbl)
+{
+    void *data = nbl->ProtocolReserved[0];
+    NET_BUFFER *nb;
+
+    while ((nb = nbl->FirstNetBuffer->Next) != NULL) {
+        nbl->FirstNetBuffer->Next = nb->Next;
+        path_free_mdls(nb->MdlChain);
+        free(nb->ProtocolReserved[0]);
+        NdisFreeNetBuffer(nb);
+    }
+    path_free_mdls(nbl->FirstNetBuffer->MdlChain);
+    NdisFreeNetBufferList(nbl);
+    free(data);
+    p->nbls_out--;
+}
+
+static inline void path_checksum(NET_BUFFER_LIST *nbl, bool v4, bool ip, bool tcp, bool udp, ULONG tcp_offset)
+{
+    NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO i = {.Value = NULL};
+
+    i.Transmit.IsIPv4 = v4;
+    i.Transmit.IsIPv6 = !v4;
+    i.Transmit.IpHeaderChecksum = ip;
+    i.Transmit.TcpChecksum = tcp;
+    i.Transmit.UdpChecksum = udp;
+    i.Transmit.TcpHeaderOffset = tcp_offset & 0x3ff;
+    nbl->NetBufferListInfo[TcpIpChecksumNetBufferListInfo] = i.Value;
+}
+
+static inline void path_lso2(NET_BUFFER_LIST *nbl, bool v4, ULONG mss, ULONG tcp_offset)
+{
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO i = {.Value = NULL};
+
+    i.LsoV2Transmit.MSS = mss & 0xfffff;
+    i.LsoV2Transmit.TcpHeaderOffset = tcp_offset & 0x3ff;
+    i.LsoV2Transmit.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE;
+    i.LsoV2Transmit.IPVersion = v4 ? NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4 : NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6;
+    nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] = i.Value;
+}
+
+/* Sends the chain at PASSIVE_LEVEL and waits until `count` more NBLs are complete. */
+static inline void path_send(struct path *p, NET_BUFFER_LIST *chain, unsigned count)
+{
+    unsigned want = p->completed_count + count;
+
+    NdisSendNetBufferLists(p->binding, chain, NDIS_DEFAULT_PORT_NUMBER, 0);
+    assert_true(path_wait(p, &p->completed_count, want, 5));
+}
+
+/* ---- The wire ------------------------------------------------------------------------------------------------------ */
+
+/* Next frame that the card put on the wire; 0 when none comes within `seconds`. */
+static inline uint32_t path_wire_read(struct path *p, uint8_t *dst, uint32_t size, double seconds)
+{
+    struct frame_span span = {dst, size};
+    struct port_buffer b = {.spans = &span, .span_count = 1};
+    double until = path_now() + seconds;
+
+    for (;;) {
+        struct pollfd fd = {.fd = port_fd(p->far), .events = POLLIN};
+
+        b.len = 0;
+        if (port_rx(p->far, &b, 1) == 1)
+            return b.len;
+        if (path_now() >= until)
+            return 0;
+        poll(&fd, 1, 10);
+    }
+}
+
+/* A frame arrives from the wire. */
+static inline void path_wire_write(struct path *p, const void *frame, uint32_t len)
+{
+    struct frame_span span = {(uint8_t *)(uintptr_t)frame, len};
+    struct frame f = {.spans = &span, .span_count = 1, .len = len};
+
+    assert_int_equal(port_tx(p->far, &f, 1), 1);
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------------------------- */
+
+static void path_wire_ready(void *arg)
+{
+    struct path *p = arg;
+
+    nic_wire_ready(p->nic);
+}
+
+static void path_finding(void *arg, const struct finding *f)
+{
+    struct path *p = arg;
+
+    p->findings[p->findings_kept++ % PATH_FINDINGS] = *f;
+    snprintf(p->last_finding, sizeof p->last_finding, "%s %s: %s", f->rule, f->subject, f->text);
+    fprintf(stderr, "finding %s\n", p->last_finding);
+}
+
+static inline const char *path_build(void)
+{
+    const char *dir = getenv("LONGSHORE_BUILD");
+
+    return dir ? dir : "build";
+}
+
+static inline void path_driver_path(bool linked, char *out, size_t size)
+{
+    snprintf(out, size, "%s/drivers/vionet/vionet.%s", path_build(), linked ? "so" : "sys");
+}
+
+static inline struct reg_key *path_key(struct path *p, struct why *why)
+{
+    char name[4096];
+    struct inf_model model;
+    struct reg_key *key;
+
+    snprintf(name, sizeof name, "%s/drivers/vionet/vionet.inf", path_build());
+    key = registry_open(p->registry, "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-08002BE10318}\\0000", true);
+    if (inf_load(name, &p->inf, why) < 0 || inf_find_model(p->inf, NULL, &model, why) < 0 || inf_apply(p->inf, &model, key, why) < 0)
+        fail_msg("%s", why->text);
+    for (unsigned i = 0; p->config.keywords && p->config.keywords[i]; i += 2)
+        reg_set_sz(key, p->config.keywords[i], p->config.keywords[i + 1]);
+    return key;
+}
+
+/* Everything up to (not including) initialize. */
+static inline void path_prepare(struct path *p, const struct path_config *config)
+{
+    struct nic_config nic = {.mac = {0x02, 0, 0, 0, 0, 1}, .mtu = config->mtu, .queue_size = config->queue_size,
+                             .line_only = config->line_only, .link_down = config->link_down};
+    struct ndis_adapter_config adapter;
+    struct why why = {0};
+    char image[4096];
+
+    memset(p, 0, sizeof *p);
+    p->config = *config;
+    p->held_tail = &p->held;
+    pthread_mutex_init(&p->mutex, NULL);
+    pthread_cond_init(&p->changed, NULL);
+    finding_set_sink(path_finding, p);
+    p->findings_before = finding_count();
+    p->registry = registry_new();
+    registry_set_system(p->registry);
+    if (nt_fault_install(&why) < 0 || nt_start(1, &why) < 0 || ndis_start(&why) < 0)
+        fail_msg("%s", why.text);
+    ndis_set_observer(config->observer);
+    p->key = path_key(p, &why);
+    path_driver_path(config->linked, image, sizeof image);
+    if (nt_driver_load(image, "vionet", &p->driver, &why) < 0)
+        fail_msg("%s", why.text);
+    if (config->withhold && nic_features_parse(config->withhold, &nic.features_withheld, &why) < 0)
+        fail_msg("%s", why.text);
+    if (port_open("cable", &p->wire, &why) < 0)
+        fail_msg("%s", why.text);
+    p->far = port_cable_peer(p->wire);
+    if (nic_new(&nic, p->wire, &p->nic, &why) < 0 || nt_device_new(nic_pci(p->nic), &p->device, &why) < 0)
+        fail_msg("%s", why.text);
+    adapter = (struct ndis_adapter_config){p->driver, p->device, p->key, "vionet"};
+    if (ndis_adapter_new(&adapter, &p->adapter, &why) < 0)
+        fail_msg("%s", why.text);
+    assert_int_equal(nt_watch_add(0, port_fd(p->wire), path_wire_ready, p, &p->watch), 0);
+    path_register(p);
+}
+
+/* From a prepared path to one that carries traffic. */
+static inline void path_start(struct path *p)
+{
+    struct why why = {0};
+
+    assert_int_equal(ndis_adapter_initialize(p->adapter), NDIS_STATUS_SUCCESS);
+    assert_int_equal(ndis_adapter_restart(p->adapter), NDIS_STATUS_SUCCESS);
+    if (p->config.no_bind)
+        return;
+    if (ndis_adapter_connect(p->adapter, "PATH", &why) < 0)
+        fail_msg("%s", why.text);
+    assert_non_null(p->binding);
+    assert_true(atomic_load(&p->running));
+}
+
+static inline void path_open(struct path *p, const struct path_config *config)
+{
+    path_prepare(p, config);
+    path_start(p);
+}
+
+/* How many of the last PATH_FINDINGS findings name that rule. */
+static inline unsigned path_findings_of(const struct path *p, const char *rule)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < PATH_FINDINGS; i++)
+        n += strcmp(p->findings[i].rule, rule) == 0;
+    return n;
+}
+
+/* Takes everything down; returns the number of findings that the path has caused, and asserts that nothing was left behind. */
+static inline uint64_t path_close(struct path *p)
+{
+    uint64_t left, findings;
+
+    path_return_held(p);
+    ndis_adapter_disconnect(p->adapter, "PATH");
+    ndis_adapter_halt(p->adapter);
+    ndis_adapter_free(p->adapter);
+    nt_watch_remove(p->watch);
+    for (unsigned i = 0; i < MIN_OF(p->completed_count, (unsigned)PATH_RECORDS); i++) {
+        if (p->completed[i].nbl)
+            path_free_nbl(p, p->completed[i].nbl);
+    }
+    assert_int_equal(p->nbls_out, 0);
+    NdisFreeNetBufferListPool(p->nbl_pool);
+    NdisFreeNetBufferPool(p->nb_pool);
+    NdisDeregisterProtocolDriver(p->protocol);
+    left = nt_driver_unload(p->driver);
+    nt_device_free(p->device);
+    nic_free(p->nic);
+    port_free(p->far);
+    port_free(p->wire);
+    inf_free(p->inf);
+    ndis_stop();
+    nt_stop();
+    registry_set_system(NULL);
+    registry_free(p->registry);
+    findings = finding_count() - p->findings_before;
+    finding_set_sink(NULL, NULL);
+    ndis_set_observer(NULL);
+    for (unsigned i = 0; i < PATH_RECORDS; i++)
+        free(p->received[i].data);
+    assert_int_equal(left, 0);
+    return findings;
+}
+
+/* Frees completed NBLs and forgets all records: between the parts of one test. */
+static inline void path_forget(struct path *p)
+{
+    for (unsigned i = 0; i < MIN_OF(p->completed_count, (unsigned)PATH_RECORDS); i++)
+        path_free_nbl(p, p->completed[i].nbl);
+    p->completed_count = p->received_count = p->status_count = 0;
+}
