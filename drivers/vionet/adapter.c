@@ -56,7 +56,8 @@ NDIS_STATUS vionet_device_start(struct vionet_adapter *a)
         status = vionet_pci_queue(a, &a->ctrl, VIRTIO_MSI_NO_VECTOR);
     if (status != NDIS_STATUS_SUCCESS)
         return status;
-    vionet_virtq_interrupt_off(&a->ctrl); /* commands are polled */
+    if (a->ctrl_memory)
+        vionet_virtq_interrupt_off(&a->ctrl); /* commands are polled */
     vionet_pci_status_add(a, VIRTIO_STATUS_DRIVER_OK);
     vionet_rx_fill(a);
     return NDIS_STATUS_SUCCESS;

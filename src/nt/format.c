@@ -289,7 +289,7 @@ size_t nt_format(struct nt_format to, const void *format, __builtin_ms_va_list a
         s.width = MIN_OF(s.width, 99999);
         if (peek(&p) == '.') {
             next(&p);
-            s.precision = read_number(&p, &args);
+            s.precision = MIN_OF(read_number(&p, &args), 99999);
         }
         read_size(&p, &s);
         s.conversion = next(&p);

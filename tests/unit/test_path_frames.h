@@ -63,7 +63,8 @@ static inline void packet_finish(struct packet *out, const struct packet *in, un
     uint8_t *field;
     uint32_t sum;
 
-    memcpy(out, in, offsetof(struct packet, bytes) + in->len);
+    if (out != in)
+        memcpy(out, in, offsetof(struct packet, bytes) + in->len);
     field = packet_field(out);
     if (what & (ASK_TCP | ASK_UDP)) {
         naive_put(field, 2, 0);

@@ -481,5 +481,5 @@ int main(void)
         PATH_BOTH(test_ENC_1_PAR_1_without_offload_both_requests_are_refused),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return path_run(tests);
 }
