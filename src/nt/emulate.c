@@ -45,25 +45,6 @@ bool insn_memory_copy(void *to, const void *from, size_t bytes, bool from_driver
     return n == (ssize_t)bytes;
 }
 
-/* Devices see natural sizes only: what is unaligned goes byte by byte. */
-static bool mmio(uintptr_t va, unsigned bytes, bool write, uint64_t *value)
-{
-    uint64_t whole = 0;
-
-    if (va % bytes == 0)
-        return nt_mmio_access(va, bytes, write, value);
-    for (unsigned n = 0; n < bytes; n++) {
-        uint64_t byte = write ? *value >> n * 8 & 0xff : 0;
-
-        if (!nt_mmio_access(va + n, 1, write, &byte))
-            return false;
-        whole |= (byte & 0xff) << n * 8;
-    }
-    if (!write)
-        *value = whole;
-    return true;
-}
-
 bool insn_device_access(uintptr_t va, unsigned bytes, bool write, uint64_t *value)
 {
     if (va - SHARED_DATA_VA < SHARED_DATA_BYTES) {
@@ -73,7 +54,7 @@ bool insn_device_access(uintptr_t va, unsigned bytes, bool write, uint64_t *valu
         shared_data_read((uint32_t)(va - SHARED_DATA_VA), value, bytes);
         return true;
     }
-    return mmio(va, bytes, write, value);
+    return nt_mmio_access(va, bytes, write, value);
 }
 
 static uintptr_t address_of(const struct insn *i, const ucontext_t *uc)
@@ -356,35 +337,47 @@ static bool string(const struct insn *i, ucontext_t *uc, bool *finished)
     return true;
 }
 
+/* Moves of 16 bytes and more go in the largest pieces that devices see and that the address allows. */
+static bool vector_move(uintptr_t va, uint8_t *bytes, unsigned total, bool write)
+{
+    unsigned aligned = (unsigned)((va | total | 8) & (0 - (va | total | 8)));
+
+    for (unsigned at = 0; at < total; at += aligned) {
+        uint64_t piece = 0;
+
+        memcpy(&piece, bytes + at, aligned);
+        if (!insn_device_access(va + at, aligned, write, &piece))
+            return false;
+        memcpy(bytes + at, &piece, aligned);
+    }
+    return true;
+}
+
+/* movlps, movhps and their like load one half of a register and leave the other. */
 static bool vector(const struct insn *i, ucontext_t *uc, uintptr_t va)
 {
-    uint64_t pieces[8] = {0};
-    uint8_t *bytes = (uint8_t *)pieces;
-    unsigned total = i->memory_bytes, step = MIN_OF(total, 8u);
-    uint8_t whole[16];
+    bool low = i->mnemonic == ZYDIS_MNEMONIC_MOVLPS || i->mnemonic == ZYDIS_MNEMONIC_MOVLPD;
+    unsigned half = i->vector_high ? 8 : 0, total = i->memory_bytes;
+    uint8_t bytes[64], whole[16];
 
-    if (total == 0 || total > sizeof pieces)
+    if (total == 0 || total > sizeof bytes)
+        return false;
+    if ((low || i->vector_high) && !vector_read(uc, i->reg, whole, sizeof whole))
         return false;
     if (i->kind == INSN_VECTOR_STORE) {
-        if (i->vector_high && vector_read(uc, i->reg, whole, 16))
-            memcpy(bytes, whole + 8, 8);
-        else if (i->vector_high || !vector_read(uc, i->reg, bytes, total))
+        if (i->vector_high)
+            memcpy(bytes, whole + half, total);
+        else if (!vector_read(uc, i->reg, bytes, total))
             return false;
+        return vector_move(va, bytes, total, true);
     }
-    for (unsigned at = 0; at < total; at += step) {
-        if (!insn_device_access(va + at, step, i->kind == INSN_VECTOR_STORE, &pieces[at / 8]))
-            return false;
-    }
-    if (i->kind == INSN_VECTOR_STORE)
-        return true;
-    if (i->mnemonic == ZYDIS_MNEMONIC_MOVLPS || i->mnemonic == ZYDIS_MNEMONIC_MOVLPD ||
-        i->vector_high) {
-        if (!vector_read(uc, i->reg, whole, 16))
-            return false;
-        memcpy(whole + (i->vector_high ? 8 : 0), bytes, 8);
-        return vector_write(uc, i->reg, whole, 16, false);
-    }
-    return vector_write(uc, i->reg, bytes, total, i->wide_vector);
+    memset(bytes, 0, sizeof bytes);
+    if (!vector_move(va, bytes, total, false))
+        return false;
+    if (!low && !i->vector_high)
+        return vector_write(uc, i->reg, bytes, total, i->wide_vector);
+    memcpy(whole + half, bytes, 8);
+    return vector_write(uc, i->reg, whole, sizeof whole, false);
 }
 
 bool insn_emulate_memory(const struct insn *i, ucontext_t *uc)

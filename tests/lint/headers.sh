@@ -7,7 +7,7 @@ fail=0
 n=0
 try() {
     n=$((n + 1))
-    if ! out=$("$@" -fsyntax-only -x c "$header" 2>&1); then
+    if ! out=$("$@" -fsyntax-only -x c -include "$header" /dev/null 2>&1); then
         fail=$((fail + 1))
         printf '%s: %s\n%s\n' "$1" "$header" "$out" | head -20
     fi

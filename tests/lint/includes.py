@@ -24,7 +24,8 @@ MAY = {
 }
 # Rooms that live without libc (freestanding headers and string.h only).
 BARE = {"include/wdk", "include/virtio", "drivers/vionet", "src/frame"}
-BARE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "string.h", "limits.h", "stdarg.h", "immintrin.h"}
+BARE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "string.h", "limits.h", "stdarg.h", "immintrin.h",
+                "stdatomic.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
