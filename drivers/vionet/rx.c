@@ -161,10 +161,11 @@ static void finish_checksum(struct vionet_rx_buffer *b, const struct virtio_net_
         return;
     for (struct vionet_rx_buffer *i = b; i; i = i->next, at = 0) {
         const UCHAR *from = i == b ? p + at : i->va;
-        USHORT part = (USHORT)vionet_sum(from, i->used - at, 0);
+        ULONG part = vionet_sum(from, i->used - at, 0);
 
-        sum += odd ? (USHORT)(part << 8 | part >> 8) : part;
-        odd ^= (i->used - at) & 1;
+        sum += odd ? ((part << 8) & 0xff00) | (part >> 8) : part;
+        if ((i->used - at) & 1)
+            odd = !odd;
     }
     s = (USHORT)~vionet_fold(sum);
     if (s == 0)

@@ -256,7 +256,7 @@ static void insert_tag(struct send *s, NDIS_NET_BUFFER_LIST_8021Q_INFO q)
         s->keep = ADDRESSES;
 }
 
-/* Short frames go as a copy altogether, filled up with zeros. */
+/* Short frames go as a copy altogether, filled up with zeros: but for what is cut, where they would become payload. */
 static BOOLEAN copy_small(struct send *s)
 {
     ULONG bytes = s->frame_bytes + s->tag;
@@ -264,7 +264,7 @@ static BOOLEAN copy_small(struct send *s)
     s->keep = s->frame_bytes;
     if (!copy_up_to(s, s->frame_bytes))
         return FALSE;
-    if (bytes < VIONET_MIN_FRAME) {
+    if (bytes < VIONET_MIN_FRAME && s->t->frames == 1) {
         NdisZeroMemory(s->frame + s->frame_bytes, VIONET_MIN_FRAME - bytes);
         s->t->head_bytes = VIONET_MIN_FRAME - bytes;
         s->t->wire_bytes = VIONET_MIN_FRAME;

@@ -6,19 +6,30 @@
 #include "vionet.h"
 
 /* The word behind the available ring: the driver's wish for an interrupt; behind the used ring: the device's for a kick. */
-static volatile USHORT *used_event(const struct vionet_virtq *q)
+static USHORT *used_event(const struct vionet_virtq *q)
 {
     return &q->avail->ring[q->size];
 }
 
-static volatile USHORT *avail_event(const struct vionet_virtq *q)
+static USHORT *avail_event(const struct vionet_virtq *q)
 {
-    return (volatile USHORT *)&q->used->ring[q->size];
+    return (USHORT *)&q->used->ring[q->size];
+}
+
+/* Words that the other side reads or writes at any time. */
+static USHORT load16(const USHORT *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void store16(USHORT *p, USHORT v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
 static USHORT device_index(const struct vionet_virtq *q)
 {
-    return *(volatile USHORT *)&q->used->idx;
+    return load16(&q->used->idx);
 }
 
 NDIS_STATUS vionet_virtq_init(struct vionet_adapter *a, struct vionet_virtq *q, USHORT index,
@@ -85,7 +96,7 @@ static void publish(struct vionet_virtq *q, USHORT head, USHORT count, PVOID coo
     q->free_count = (USHORT)(q->free_count - count);
     q->avail->ring[q->avail_next & (q->size - 1)] = head;
     q->avail_next++;
-    __atomic_store_n(&q->avail->idx, q->avail_next, __ATOMIC_RELEASE);
+    store16(&q->avail->idx, q->avail_next);
 }
 
 BOOLEAN vionet_virtq_add(struct vionet_virtq *q, const struct vionet_piece *pieces, ULONG out,
@@ -135,9 +146,9 @@ void vionet_virtq_kick(struct vionet_virtq *q)
         return;
     KeMemoryBarrier();
     if (q->event_idx)
-        wanted = (USHORT)(now - *avail_event(q) - 1) < (USHORT)(now - old);
+        wanted = (USHORT)(now - load16(avail_event(q)) - 1) < (USHORT)(now - old);
     else
-        wanted = !(*(volatile USHORT *)&q->used->flags & VIRTIO_USED_F_NO_NOTIFY);
+        wanted = !(load16(&q->used->flags) & VIRTIO_USED_F_NO_NOTIFY);
     q->kicked = now;
     if (wanted && !q->adapter->removed)
         WRITE_REGISTER_USHORT((PUSHORT)q->doorbell, q->index);
@@ -163,14 +174,13 @@ static void free_chain(struct vionet_virtq *q, USHORT head)
 
 PVOID vionet_virtq_get(struct vionet_virtq *q, ULONG *bytes)
 {
-    const volatile struct virtio_used_elem *e;
+    const struct virtio_used_elem *e;
     USHORT pending = (USHORT)(device_index(q) - q->used_next);
     PVOID cookie;
     ULONG id;
 
     if (q->broken || pending == 0)
         return NULL;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     e = &q->used->ring[q->used_next & (q->size - 1)];
     id = e->id;
     if (pending > q->size || id >= q->size || !q->cookies[id]) {
@@ -205,17 +215,17 @@ BOOLEAN vionet_virtq_used_waiting(const struct vionet_virtq *q)
 void vionet_virtq_interrupt_off(struct vionet_virtq *q)
 {
     if (q->event_idx)
-        *used_event(q) = (USHORT)(q->used_next - 1); /* as far away as it gets */
+        store16(used_event(q), (USHORT)(q->used_next - 1)); /* as far away as it gets */
     else
-        *(volatile USHORT *)&q->avail->flags = VIRTIO_AVAIL_F_NO_INTERRUPT;
+        store16(&q->avail->flags, VIRTIO_AVAIL_F_NO_INTERRUPT);
 }
 
 static BOOLEAN interrupt_after(struct vionet_virtq *q, USHORT chains)
 {
     if (q->event_idx)
-        *used_event(q) = (USHORT)(q->used_next + chains);
+        store16(used_event(q), (USHORT)(q->used_next + chains));
     else
-        *(volatile USHORT *)&q->avail->flags = 0;
+        store16(&q->avail->flags, 0);
     KeMemoryBarrier();
     return q->broken || (USHORT)(device_index(q) - q->used_next) <= chains;
 }

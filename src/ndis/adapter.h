@@ -86,6 +86,7 @@ struct ndis_binding { /* NdisOpenAdapterEx; begins life before it as the BindCon
     _Atomic(uint32_t) packet_filter;
     uint32_t lookahead;
     _Atomic(int64_t) sends_outstanding, receives_outstanding, requests_outstanding;
+    _Atomic(int64_t) sends_owed; /* NBLs taken from the protocol and not yet in its send-complete handler */
     UCHAR multicast[32][6];
     uint32_t multicast_count;
     bool connected;               /* wanted by the machine */

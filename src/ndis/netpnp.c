@@ -105,7 +105,7 @@ static void event_fill(struct ndis_binding *b, NET_PNP_EVENT_CODE code, void *bu
 static void event_ended(struct ndis_binding *b, NDIS_STATUS status)
 {
     NET_PNP_EVENT_CODE code = b->waits->notification.NetPnPEvent.NetEvent;
-    int64_t sends = atomic_load(&b->sends_outstanding);
+    int64_t sends = atomic_load(&b->sends_owed); /* those inside its handler are back, as it sees it */
     int expected;
 
     if (code == NetEventRestart && status == NDIS_STATUS_SUCCESS) {

@@ -147,6 +147,7 @@ VOID NTAPI NdisSendNetBufferLists(NDIS_HANDLE NdisBindingHandle, PNET_BUFFER_LIS
     } else {
         count = tx_take_chain(b, &NetBufferLists);
         atomic_fetch_add(&b->sends_outstanding, count);
+        atomic_fetch_add(&b->sends_owed, count);
         atomic_fetch_add(&a->tx_inside, count);
         atomic_fetch_add_explicit(&a->tx_nbls, count, memory_order_relaxed);
         if (likely(count))
@@ -210,6 +211,7 @@ static void tx_deliver(struct ndis_adapter *a, struct ndis_binding *b, NET_BUFFE
     const struct ndis_observer *o = ndis_observer_;
 
     atomic_fetch_sub(&a->tx_inside, count);
+    atomic_fetch_sub(&b->sends_owed, count);
     atomic_fetch_add_explicit(&a->tx_completed, count, memory_order_relaxed);
     if (o && o->send_complete)
         o->send_complete(o->arg, a, first);

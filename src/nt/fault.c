@@ -27,9 +27,7 @@ struct recovery {
 
 static __thread struct recovery *recovery;
 static struct sigaction previous[ARRAY_LEN(signals)];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t stack_key;
-static int install_error;
 
 struct fault_stack {
     stack_t before;
@@ -252,23 +250,37 @@ static void handler(int sig, siginfo_t *info, void *context)
     errno = saved_errno;
 }
 
-static void install(void)
+/* Again if another handler has taken the place since: it is then the one before ours. */
+static int install(void)
 {
     /* Not masked while it runs: a fault inside is a bug of ours, which the previous handler should get to see. */
-    struct sigaction action = {.sa_sigaction = handler,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    const struct sigaction ours = {.sa_sigaction = handler,
+                                   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
-    vector_init();
-    for (size_t n = 0; n < ARRAY_LEN(signals); n++)
-        if (sigaction(signals[n], &action, &previous[n]) != 0)
-            install_error = -errno;
+    for (size_t n = 0; n < ARRAY_LEN(signals); n++) {
+        struct sigaction now;
+
+        if (sigaction(signals[n], NULL, &now) != 0)
+            return -errno;
+        if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == handler)
+            continue;
+        previous[n] = now;
+        if (sigaction(signals[n], &ours, NULL) != 0)
+            return -errno;
+    }
+    return 0;
 }
 
 int nt_fault_install(struct why *why)
 {
-    pthread_once(&once, install);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int err;
+
+    pthread_once(&once, vector_init);
     thread_stack();
-    if (install_error)
-        return why_set(why, install_error, "fault handler: %s", strerror(-install_error));
-    return 0;
+    pthread_mutex_lock(&lock);
+    err = install();
+    pthread_mutex_unlock(&lock);
+    return err ? why_set(why, err, "fault handler: %s", strerror(-err)) : 0;
 }

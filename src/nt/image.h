@@ -31,7 +31,7 @@ struct nt_function_range {
 };
 const struct nt_function_range *nt_image_function(const struct nt_image *i, uint32_t rva);
 
-/* Installs the process-wide fault handler (SIGSEGV, SIGILL, SIGTRAP…), once. A fault that is not an image's goes to the previous handler. A fault of
+/* Installs the process-wide fault handler (SIGSEGV, SIGILL, SIGTRAP…) unless it is in place. A fault that is not an image's goes to the previous handler. A fault of
  * driver code that cannot be emulated is a finding NT-FAULT naming driver, RVA and instruction; the process then ends with exit code 70
  * unless a recovery point is set. */
 int nt_fault_install(struct why *why);

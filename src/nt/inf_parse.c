@@ -275,7 +275,7 @@ static int substitute(const struct inf *inf, char **text)
 {
     char *out, *out_end, *at;
     const char *from = *text;
-    bool whole;
+    int err;
 
     if (!strchr(from, '%'))
         return 0;
@@ -306,19 +306,18 @@ static int substitute(const struct inf *inf, char **text)
         at += n;
     }
     *at = '\0';
-    whole = *from == '\0';
-    if (whole) {
+    err = *from ? -E2BIG : 0;
+    if (!err) {
         char *copy = strdup(out);
 
+        err = copy ? 0 : -ENOMEM;
         if (copy) {
             free(*text);
             *text = copy;
-        } else {
-            whole = false;
         }
     }
     free(out);
-    return whole ? 0 : at < out_end ? -ENOMEM : -E2BIG;
+    return err;
 }
 
 static int substitute_line(const struct inf *inf, struct inf_line *line)

@@ -52,7 +52,7 @@ static struct rig {
     unsigned states[16], state_count;
     NDIS_STATUS codes[32];
     unsigned status_count;
-    bool last_reached;
+    _Atomic(bool) last_reached;
 } rig;
 
 static NDIS_OID rig_supported[] = {OID_GEN_CURRENT_PACKET_FILTER, OID_OFFLOAD_ENCAPSULATION,

@@ -22,7 +22,6 @@
 #include "../../drivers/vionet/vionet.h"
 
 #include "../../drivers/vionet/headers.c"
-#undef IP4_BYTES
 #define get16      translate_get16
 #define IP4_BYTES  TRANSLATE_IP4_BYTES
 #define IP6_BYTES  TRANSLATE_IP6_BYTES

@@ -34,7 +34,7 @@ __attribute__((noinline)) static int recurse(int n)
     volatile char big[2048];
 
     big[n % 2048] = (char)n;
-    return recurse(n + 1) + big[n % 2048] + depth_sink;
+    return depth_sink ? 0 : recurse(n + 1) + big[n % 2048];
 }
 
 #define A "r"(address)
@@ -281,9 +281,10 @@ static ULONG64 NTAPI run(enum probe_op op, PVOID address, ULONG64 value)
 
 NTSTATUS NTAPI DriverEntry(struct probe *p, PVOID unused)
 {
-    KIRQL irql = KeGetCurrentIrql();
+    KIRQL irql = KeGetCurrentIrql(); /* inline: mov from cr8 */
 
     (void)unused;
+    DbgPrint("probe at IRQL %u\n", irql);
     p->run = run;
     p->call_missing = call_missing;
     p->cookie = cookie;
