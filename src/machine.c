@@ -196,6 +196,18 @@ static void make_mac(struct longshore_adapter *a, const uint8_t mac[6])
         a->mac[i] = (uint8_t)(h >> (8 * i));
 }
 
+/* Withholding one feature takes those along that require it: said, not done in silence. */
+static void report_withheld(const struct longshore_adapter *a)
+{
+    uint64_t mask = nic_withheld_with(a->nic);
+
+    for (unsigned bit = 0; bit < 64; bit++) {
+        if (mask & (1ull << bit))
+            log_warn("%s: the card does not offer %s either, which requires a withheld feature",
+                     a->name, nic_feature_name(bit));
+    }
+}
+
 static int plug_nic(struct longshore_adapter *a, const struct longshore_adapter_config *c,
                     struct why *why)
 {
@@ -207,6 +219,8 @@ static int plug_nic(struct longshore_adapter *a, const struct longshore_adapter_
         r = nic_features_parse(c->withhold, &config.features_withheld, why);
     if (r == 0)
         r = nic_new(&config, a->wire, &a->nic, why);
+    if (r == 0)
+        report_withheld(a);
     if (r == 0)
         r = nt_device_new(nic_pci(a->nic), &a->device, why);
     return r;
@@ -228,6 +242,17 @@ static int image_path(const char *inf, const char *binary, enum longshore_build 
     return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
+/* The load report: what the driver imports and nobody provides. Calling one is a finding. */
+static void report_imports(const struct longshore_adapter *a, const char *path)
+{
+    for (unsigned i = 0; i < nt_driver_import_count(a->driver); i++) {
+        const struct nt_import *import = nt_driver_import(a->driver, i);
+
+        if (import->state == NT_IMPORT_MISSING)
+            log_warn("%s: nobody provides %s!%s", path, import->module, import->name);
+    }
+}
+
 static int load_driver(struct longshore_adapter *a, const struct longshore_adapter_config *c,
                        struct inf_model *model, struct why *why)
 {
@@ -245,7 +270,10 @@ static int load_driver(struct longshore_adapter *a, const struct longshore_adapt
     if (r < 0)
         return why_set(why, r, "%s: path too long", c->inf);
     snprintf(a->name, sizeof a->name, "%s", c->name ? c->name : model->description);
-    return nt_driver_load(path, model->service, &a->driver, why);
+    r = nt_driver_load(path, model->service, &a->driver, why);
+    if (r == 0)
+        report_imports(a, path);
+    return r;
 }
 
 static int make_key(struct longshore_adapter *a, const struct inf_model *model,

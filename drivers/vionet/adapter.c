@@ -131,6 +131,8 @@ static NDIS_STATUS adapter_build(struct vionet_adapter *a, PNDIS_MINIPORT_INIT_P
     if (status == NDIS_STATUS_SUCCESS)
         status = vionet_device_start(a);
     if (status == NDIS_STATUS_SUCCESS)
+        status = vionet_ctrl_mac(a); /* the registry may name another than the card's own */
+    if (status == NDIS_STATUS_SUCCESS)
         status = vionet_ctrl_filter(a);
     return status;
 }

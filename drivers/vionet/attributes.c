@@ -74,6 +74,8 @@ static void read_address(struct vionet_adapter *a, NDIS_HANDLE config)
     PVOID address;
     UINT bytes;
 
+    if (!vionet_has(a, VIRTIO_NET_F_CTRL_MAC_ADDR))
+        return; /* the card knows its own address only */
     NdisReadNetworkAddress(&status, &address, &bytes, config);
     if (status == NDIS_STATUS_SUCCESS && bytes == 6 && (((PUCHAR)address)[0] & 3) == 2)
         NdisMoveMemory(a->mac, address, 6);
@@ -121,9 +123,7 @@ static NDIS_STATUS set_general(struct vionet_adapter *a)
     g.PowerManagementCapabilities = &power;
     g.MacOptions = NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA | NDIS_MAC_OPTION_TRANSFERS_NOT_PEND |
                    NDIS_MAC_OPTION_NO_LOOPBACK;
-    g.SupportedPacketFilters = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST |
-                               NDIS_PACKET_TYPE_ALL_MULTICAST | NDIS_PACKET_TYPE_BROADCAST |
-                               NDIS_PACKET_TYPE_PROMISCUOUS;
+    g.SupportedPacketFilters = vionet_filters(a);
     g.MaxMulticastListSize = VIONET_MULTICAST_MAX;
     g.MacAddressLength = 6;
     NdisMoveMemory(g.PermanentMacAddress, a->permanent_mac, 6);

@@ -33,6 +33,14 @@ BOOLEAN vionet_filter_wants(const struct vionet_adapter *a, const UCHAR *destina
     return (f & NDIS_PACKET_TYPE_MULTICAST) && in_multicast_list(a, destination);
 }
 
+/* Other cards' frames come only to a card that can be told so. */
+ULONG vionet_filters(const struct vionet_adapter *a)
+{
+    return NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST | NDIS_PACKET_TYPE_ALL_MULTICAST |
+           NDIS_PACKET_TYPE_BROADCAST |
+           (vionet_has(a, VIRTIO_NET_F_CTRL_RX) ? NDIS_PACKET_TYPE_PROMISCUOUS : 0);
+}
+
 /* ---- Queries ----------------------------------------------------------------------------------------------------- */
 
 static NDIS_STATUS answer(NDIS_OID_REQUEST *r, const void *data, ULONG bytes)
@@ -219,15 +227,12 @@ static NDIS_STATUS take_ulong(NDIS_OID_REQUEST *r, ULONG *v)
 
 static NDIS_STATUS set_filter(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
 {
-    const ULONG known = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_MULTICAST |
-                        NDIS_PACKET_TYPE_ALL_MULTICAST | NDIS_PACKET_TYPE_BROADCAST |
-                        NDIS_PACKET_TYPE_PROMISCUOUS;
     ULONG filter;
     NDIS_STATUS status = take_ulong(r, &filter);
 
     if (status != NDIS_STATUS_SUCCESS)
         return status;
-    if (filter & ~known)
+    if (filter & ~vionet_filters(a))
         return NDIS_STATUS_NOT_SUPPORTED;
     a->packet_filter = filter;
     return vionet_ctrl_filter(a);

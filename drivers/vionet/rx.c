@@ -401,9 +401,10 @@ NDIS_STATUS vionet_rx_init(struct vionet_adapter *a)
                               &rx->shared_address);
     rx->buffers = NdisAllocateMemoryWithTagPriority(
         a->handle, rx->buffer_count * (UINT)sizeof *rx->buffers, VIONET_TAG, NormalPoolPriority);
+    if (rx->buffers) /* teardown looks into it, however far this comes */
+        NdisZeroMemory(rx->buffers, rx->buffer_count * sizeof *rx->buffers);
     if (!rx->shared || !rx->buffers)
         return NDIS_STATUS_RESOURCES;
-    NdisZeroMemory(rx->buffers, rx->buffer_count * sizeof *rx->buffers);
     status = make_pool(a);
     for (ULONG i = 0; i < rx->buffer_count && status == NDIS_STATUS_SUCCESS; i++)
         status = make_buffer(a, i);

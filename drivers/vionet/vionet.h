@@ -373,6 +373,7 @@ ULONG vionet_cast(const UCHAR *destination);
 MINIPORT_OID_REQUEST VionetOidRequest;
 MINIPORT_CANCEL_OID_REQUEST VionetCancelOidRequest;
 BOOLEAN vionet_filter_wants(const struct vionet_adapter *a, const UCHAR *destination);
+ULONG vionet_filters(const struct vionet_adapter *a); /* NDIS_PACKET_TYPE_* that the card can serve */
 
 /* ctrl.c */
 NDIS_STATUS vionet_ctrl_init(struct vionet_adapter *a);

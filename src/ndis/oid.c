@@ -95,6 +95,17 @@ static void judge_result(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS
         ndis_adapter_finding(a, "GEN-27", "OID 0x%08x: a bad length without BytesNeeded", oid);
 }
 
+/* A family that a set leaves as it is keeps what was set before (ENC-5): a reset replays both (ENC-22). */
+static void record_encapsulation(NDIS_OFFLOAD_ENCAPSULATION *known,
+                                 const NDIS_OFFLOAD_ENCAPSULATION *set)
+{
+    known->Header = set->Header;
+    if (set->IPv4.Enabled != NDIS_OFFLOAD_SET_NO_CHANGE)
+        memcpy(&known->IPv4, &set->IPv4, sizeof(known->IPv4));
+    if (set->IPv6.Enabled != NDIS_OFFLOAD_SET_NO_CHANGE)
+        memcpy(&known->IPv6, &set->IPv6, sizeof(known->IPv6));
+}
+
 /* What NDIS remembers of a set that the miniport accepted. */
 static void record(struct ndis_adapter *a, const NDIS_OID_REQUEST *r)
 {
@@ -106,7 +117,7 @@ static void record(struct ndis_adapter *a, const NDIS_OID_REQUEST *r)
     pthread_spin_lock(&a->lock);
     if (r->DATA.SET_INFORMATION.Oid == OID_OFFLOAD_ENCAPSULATION &&
         bytes >= sizeof(a->encapsulation)) {
-        memcpy(&a->encapsulation, buffer, sizeof(a->encapsulation));
+        record_encapsulation(&a->encapsulation, buffer);
         a->encapsulation_set = true;
     }
     if (r->DATA.SET_INFORMATION.Oid == OID_TCP_CONNECTION_OFFLOAD_PARAMETERS) {

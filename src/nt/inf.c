@@ -11,7 +11,7 @@ enum { SERVICE_OF_DEVICE = 2 /* SPSVCINST_ASSOCSERVICE */ };
 /* How well ".NTamd64.10.0...16299" fits this machine: 0 not at all; else the more specific, the higher. */
 static uint64_t decoration_rank(const char *decoration)
 {
-    unsigned long numbers[6] = {0}; /* major, minor, product type, suite mask, (empty), build */
+    unsigned long numbers[5] = {0}; /* major, minor, product type, suite mask, build */
     uint64_t rank = 1;
     const char *at = decoration;
 
@@ -33,10 +33,10 @@ static uint64_t decoration_rank(const char *decoration)
         at = end;
     }
     if (*at || numbers[0] > OS_MAJOR || (numbers[0] == OS_MAJOR && numbers[1] > OS_MINOR) ||
-        (numbers[0] == OS_MAJOR && numbers[5] > OS_BUILD))
+        (numbers[0] == OS_MAJOR && numbers[4] > OS_BUILD))
         return 0;
     return rank << 48 | (uint64_t)MIN_OF(numbers[0], 255ul) << 40 |
-           (uint64_t)MIN_OF(numbers[1], 255ul) << 32 | MIN_OF(numbers[5], 0xfffffffful);
+           (uint64_t)MIN_OF(numbers[1], 255ul) << 32 | MIN_OF(numbers[4], 0xfffffffful);
 }
 
 /* Which of "name", "name.NTamd64", ... fits best among the sections that exist. */
