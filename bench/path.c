@@ -8,7 +8,6 @@
 #include "cli/cli.h"
 #include "cli/netns.h"
 #include "cli/traffic.h"
-#include "longshore.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -70,7 +69,7 @@ static int setup_reference(struct path_bench *b, struct why *why)
 
     if (r != 0 || address(b, "veth", 80) != 0)
         return why_set(why, -EIO, "cannot make the veth pair");
-    r = open_in(b->left, "tap:bare0,offload,napi", &b->tap, why);
+    r = open_in(b->left, "tap:bare0,offload", &b->tap, why);
     if (r == 0)
         r = open_in(b->right, "tap:bare1,napi", &b->wire, why);
     if (r == 0)
@@ -86,7 +85,7 @@ static int setup(struct path_bench *b, struct longshore_error *error)
 {
     struct longshore_config machine = {0};
     struct longshore_adapter_config adapter = {
-        .inf = b->inf, .build = b->build, .tap = "ndis0", .tap_napi = true, .wire = "tap:ndis1,napi",
+        .inf = b->inf, .build = b->build, .tap = "ndis0", .tap_napi = false, .wire = "tap:ndis1,napi",
         .tap_netns = b->left, .wire_netns = b->right,
     };
     struct why why = {0};
@@ -212,9 +211,8 @@ static int path_parse(struct path_bench *b, int argc, char **argv)
     while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         switch (opt) {
         case 'd':
-            if (strcmp(optarg, "sys") != 0 && strcmp(optarg, "linked") != 0)
-                return cli_error("--driver %s: want sys or linked", optarg);
-            b->build = optarg[0] == 's' ? LONGSHORE_SYS : LONGSHORE_LINKED;
+            if (!cli_build(optarg, &b->build))
+                return EXIT_CANNOT;
             break;
         case 's':
             if (!cli_number("--seconds", optarg, 1, 600, &b->seconds))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A send or a received frame with any bytes and any out-of-band word, through the driver's header code. Input: 1 byte of choices, 8 of slots, 12 of virtio header, 1 of
- * piece size, then the frame. Whatever is let through must be inside the frame, and a packet that the device can finish.
+ * A send or a received frame with any bytes and any out-of-band word, through the driver's header
+ * code. Input: 1 byte of choices, 8 of slots, 12 of virtio header, 1 of piece size, then the frame.
+ * Whatever is let through must be inside the frame, and a packet that the device can finish.
  */
 #include "../tests/unit/test_vionet_rig.h"
 

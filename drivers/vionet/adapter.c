@@ -2,6 +2,8 @@
 /* The life of an adapter: initialize, restart, pause, reset, removal, halt. */
 #include "vionet.h"
 
+enum { PAUSE_TRIES = 500 };
+
 /* ---- Teardown: halt, and an initialize that failed ---------------------------------------------------------------- */
 
 /* Accepts an adapter built up to any point. The device goes quiet before its memory is taken away. */
@@ -175,6 +177,35 @@ VOID NTAPI VionetHaltEx(NDIS_HANDLE MiniportAdapterContext, NDIS_HALT_ACTION Hal
     adapter_free(a);
 }
 
+/* ---- Starting the device over ------------------------------------------------------------------------------------- */
+
+/* Everything the device has comes back; sends in flight end with status. */
+void vionet_device_stop(struct vionet_adapter *a, NDIS_STATUS status)
+{
+    if (!a->removed)
+        vionet_pci_reset(a);
+    vionet_tx_abort(a, status);
+    vionet_rx_stop(a);
+    if (a->ctrl_memory)
+        vionet_virtq_clear(&a->ctrl);
+}
+
+/* PASSIVE_LEVEL, gates closed. */
+static NDIS_STATUS start_over(struct vionet_adapter *a, NDIS_STATUS sends)
+{
+    NDIS_STATUS status;
+
+    vionet_device_stop(a, sends);
+    status = vionet_pci_negotiate(a);
+    if (status == NDIS_STATUS_SUCCESS)
+        status = vionet_device_start(a);
+    if (status == NDIS_STATUS_SUCCESS)
+        status = vionet_ctrl_mac(a);
+    if (status == NDIS_STATUS_SUCCESS)
+        status = vionet_ctrl_filter(a);
+    return status;
+}
+
 /* ---- Pause and restart ------------------------------------------------------------------------------------------- */
 
 static BOOLEAN idle(struct vionet_adapter *a)
@@ -205,8 +236,14 @@ NDIS_STATUS NTAPI VionetPause(NDIS_HANDLE MiniportAdapterContext,
     struct vionet_adapter *a = MiniportAdapterContext;
 
     UNREFERENCED_PARAMETER(MiniportPauseParameters);
+    a->running = FALSE;
     vionet_rx_open(a, FALSE);
     vionet_tx_close(a, NDIS_STATUS_PAUSED);
+    /* A device that does not give sends back would hold up the pause for ever: nobody checks for hang meanwhile. */
+    for (ULONG i = 0; i < PAUSE_TRIES && InterlockedExchangeAdd(&a->tx.outstanding, 0) > 0; i++)
+        NdisMSleep(1000);
+    if (InterlockedExchangeAdd(&a->tx.outstanding, 0) > 0 && !a->removed)
+        start_over(a, NDIS_STATUS_PAUSED);
     InterlockedExchange(&a->pausing, 1);
     if (!idle(a))
         return NDIS_STATUS_PENDING;
@@ -221,23 +258,13 @@ NDIS_STATUS NTAPI VionetRestart(NDIS_HANDLE MiniportAdapterContext,
     UNREFERENCED_PARAMETER(MiniportRestartParameters);
     if (a->removed)
         return NDIS_STATUS_FAILURE;
+    a->running = TRUE;
     vionet_tx_open(a);
     vionet_rx_open(a, TRUE);
     return NDIS_STATUS_SUCCESS;
 }
 
 /* ---- Reset ------------------------------------------------------------------------------------------------------- */
-
-/* Everything the device has comes back; sends in flight end with status. */
-void vionet_device_stop(struct vionet_adapter *a, NDIS_STATUS status)
-{
-    if (!a->removed)
-        vionet_pci_reset(a);
-    vionet_tx_abort(a, status);
-    vionet_rx_stop(a);
-    if (a->ctrl_memory)
-        vionet_virtq_clear(&a->ctrl);
-}
 
 BOOLEAN NTAPI VionetCheckForHangEx(NDIS_HANDLE MiniportAdapterContext)
 {
@@ -252,7 +279,8 @@ BOOLEAN NTAPI VionetCheckForHangEx(NDIS_HANDLE MiniportAdapterContext)
     else
         a->tx.stuck_checks++;
     a->tx.used_seen = a->tx.queue.used_next;
-    hung = a->tx.queue.broken || a->tx.stuck_checks >= VIONET_HANG_CHECKS;
+    hung = a->tx.queue.broken || a->tx.stuck_checks >= VIONET_HANG_CHECKS ||
+           (a->running && !a->tx.open); /* the last reset failed */
     NdisReleaseSpinLock(&a->tx.lock);
     return hung || a->rx.queue.broken || (a->ctrl_memory && a->ctrl.broken) ||
            (vionet_pci_status(a) & VIRTIO_STATUS_NEEDS_RESET) != 0;
@@ -261,31 +289,17 @@ BOOLEAN NTAPI VionetCheckForHangEx(NDIS_HANDLE MiniportAdapterContext)
 NDIS_STATUS NTAPI VionetResetEx(NDIS_HANDLE MiniportAdapterContext, PBOOLEAN AddressingReset)
 {
     struct vionet_adapter *a = MiniportAdapterContext;
-    ULONG64 features = a->device.features;
-    BOOLEAN tx_open, rx_open;
-    NDIS_STATUS status;
 
     *AddressingReset = FALSE; /* filters and offloads are restored here */
-    tx_open = a->tx.open;
-    rx_open = a->rx.open;
     vionet_rx_open(a, FALSE);
     vionet_tx_close(a, NDIS_STATUS_RESET_IN_PROGRESS);
-    vionet_device_stop(a, NDIS_STATUS_RESET_IN_PROGRESS);
-    status = vionet_pci_negotiate(a);
-    if (status == NDIS_STATUS_SUCCESS && a->device.features != features)
-        status = NDIS_STATUS_HARD_ERRORS; /* another card than before */
-    if (status == NDIS_STATUS_SUCCESS)
-        status = vionet_device_start(a);
-    if (status == NDIS_STATUS_SUCCESS)
-        status = vionet_ctrl_mac(a);
-    if (status == NDIS_STATUS_SUCCESS)
-        status = vionet_ctrl_filter(a);
-    if (status != NDIS_STATUS_SUCCESS)
+    if (start_over(a, NDIS_STATUS_RESET_IN_PROGRESS) != NDIS_STATUS_SUCCESS)
         return NDIS_STATUS_HARD_ERRORS;
     vionet_link_refresh(a, TRUE);
-    if (tx_open)
+    if (a->running) {
         vionet_tx_open(a);
-    vionet_rx_open(a, rx_open);
+        vionet_rx_open(a, TRUE);
+    }
     return NDIS_STATUS_SUCCESS;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding the headers of a frame, and the arithmetic of checksums. Every byte is checked to be there before it is read, whoever sent the frame. */
+/* Finding the headers of a frame, and the arithmetic of checksums. Every byte is checked to be
+ * there before it is read, whoever sent the frame. */
 #include "vionet.h"
 
 enum {

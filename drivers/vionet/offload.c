@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Task offload as NDIS sees it: what the card can do, what is switched on, and the two OIDs that change it.
+ * Task offload as NDIS sees it: what the card can do, what is switched on, and the two OIDs that
+ * change it.
  *
- * able comes from the negotiated features and never changes; value is what keywords and OID_TCP_OFFLOAD_PARAMETERS ask of it; receive work also waits for
- * OID_OFFLOAD_ENCAPSULATION. The sum of all three is the word `on`, which the data path reads.
+ * able comes from the negotiated features and never changes; value is what keywords and
+ * OID_TCP_OFFLOAD_PARAMETERS ask of it; receive work also waits for OID_OFFLOAD_ENCAPSULATION. The
+ * sum of all three is the word `on`, which the data path reads.
  */
 #include "vionet.h"
 
@@ -26,8 +28,8 @@ void vionet_offload_init(struct vionet_adapter *a)
 {
     struct vionet_offload *o = &a->offload;
     BOOLEAN tx = vionet_has(a, VIRTIO_NET_F_CSUM);
-    UCHAR both = (UCHAR)((tx ? TRANSMIT : 0) |
-                         (vionet_has(a, VIRTIO_NET_F_GUEST_CSUM) ? RECEIVE : 0));
+    UCHAR both =
+        (UCHAR)((tx ? TRANSMIT : 0) | (vionet_has(a, VIRTIO_NET_F_GUEST_CSUM) ? RECEIVE : 0));
 
     o->able[VIONET_IP4] = tx ? TRANSMIT : 0; /* virtio gives no verdict on IPv4 headers */
     o->able[VIONET_TCP4] = o->able[VIONET_UDP4] = both;
@@ -60,7 +62,9 @@ void vionet_offload_update(struct vionet_adapter *a)
     NdisReleaseSpinLock(&o->lock);
 }
 
-/* ---- Description ------------------------------------------------------------------------------------------------- */
+/* ---- Description
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void describe_checksum(const UCHAR *v, NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
 {
@@ -150,7 +154,8 @@ static void indicate_configuration(struct vionet_adapter *a)
     NdisMIndicateStatusEx(a->handle, &s);
 }
 
-/* ---- OID_TCP_OFFLOAD_PARAMETERS ---------------------------------------------------------------------------------- */
+/* ---- OID_TCP_OFFLOAD_PARAMETERS
+ * ---------------------------------------------------------------------------------- */
 
 /* Off, transmit, receive, both; 0 leaves it. FALSE: no such value, or more than the card can. */
 static BOOLEAN want_checksum(UCHAR field, UCHAR able, UCHAR *value)
@@ -188,7 +193,8 @@ static BOOLEAN nothing_absent(const NDIS_OFFLOAD_PARAMETERS *p)
 
 static BOOLEAN parameters_fit(const NDIS_OFFLOAD_PARAMETERS *p, const UCHAR *able, UCHAR *value)
 {
-    return !(p->Flags & ~(ULONG)NDIS_OFFLOAD_PARAMETERS_SKIP_REGISTRY_UPDATE) && nothing_absent(p) &&
+    return !(p->Flags & ~(ULONG)NDIS_OFFLOAD_PARAMETERS_SKIP_REGISTRY_UPDATE) &&
+           nothing_absent(p) &&
            want_checksum(p->IPv4Checksum, able[VIONET_IP4], &value[VIONET_IP4]) &&
            want_checksum(p->TCPIPv4Checksum, able[VIONET_TCP4], &value[VIONET_TCP4]) &&
            want_checksum(p->UDPIPv4Checksum, able[VIONET_UDP4], &value[VIONET_UDP4]) &&
@@ -246,9 +252,11 @@ NDIS_STATUS vionet_offload_parameters(struct vionet_adapter *a, NDIS_OID_REQUEST
     return NDIS_STATUS_SUCCESS;
 }
 
-/* ---- OID_OFFLOAD_ENCAPSULATION ----------------------------------------------------------------------------------- */
+/* ---- OID_OFFLOAD_ENCAPSULATION
+ * ----------------------------------------------------------------------------------- */
 
-/* One family. Headers are found frame by frame, so the size matters only as a promise that we know the shape. */
+/* One family. Headers are found frame by frame, so the size matters only as a promise that we know
+ * the shape. */
 static NDIS_STATUS want_encapsulation(ULONG enabled, ULONG type, ULONG header, BOOLEAN *active)
 {
     if (enabled > NDIS_OFFLOAD_SET_OFF)

@@ -14,7 +14,7 @@
      VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR))
 
 enum { PCI_STATUS_AT = 6, PCI_CAPS_AT = 0x34, PCI_STATUS_HAS_CAPS = 0x10, PCI_CAPS_FIRST = 0x40,
-       CAPS_MAX = 48, RESET_TRIES = 1000, BAR_BYTES_MAX = 1 << 20 };
+       CAPS_MAX = 48, RESET_TRIES = 1000, BAR_BYTES_MAX = 1 << 20, GENERATION_TRIES = 100 };
 
 #define COMMON(a, field) ((a)->device.common.base + FIELD_OFFSET(struct virtio_pci_common_cfg, field))
 
@@ -103,15 +103,20 @@ static NDIS_STATUS map_bar(struct vionet_adapter *a, const NDIS_RESOURCE_LIST *r
 static NDIS_STATUS take_region(struct vionet_adapter *a, const NDIS_RESOURCE_LIST *resources,
                                const struct virtio_pci_cap *c, struct vionet_region *r)
 {
+    ULONG alignment = 3; /* of its registers (§4.1.4.3.1, §4.1.4.4.1) */
     NDIS_STATUS status;
 
+    if (c->cfg_type == VIRTIO_PCI_CAP_ISR_CFG)
+        alignment = 0;
+    else if (c->cfg_type == VIRTIO_PCI_CAP_NOTIFY_CFG)
+        alignment = 1;
     if (r->base) /* the first of a kind is the preferred one (§4.1.4.1) */
         return NDIS_STATUS_SUCCESS;
     status = map_bar(a, resources, c->bar);
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     if (c->offset > a->device.bar_bytes[c->bar] ||
-        c->length > a->device.bar_bytes[c->bar] - c->offset)
+        c->length > a->device.bar_bytes[c->bar] - c->offset || (c->offset & alignment) != 0)
         return NDIS_STATUS_RESOURCE_CONFLICT;
     r->base = (PUCHAR)a->device.bar_va[c->bar] + c->offset;
     r->bytes = c->length;
@@ -265,6 +270,9 @@ NDIS_STATUS vionet_pci_negotiate(struct vionet_adapter *a)
     f = consistent(offered_features(a) & VIONET_FEATURES);
     if (!(f & VIRTIO_FEATURE(VIRTIO_F_VERSION_1)))
         return NDIS_STATUS_NOT_SUPPORTED;
+    /* After a reset: rings and buffers were made for the features of the first time. */
+    if (a->device.features && f != a->device.features)
+        return NDIS_STATUS_HARD_ERRORS;
     write32(COMMON(a, driver_feature_select), 0);
     write32(COMMON(a, driver_feature), (ULONG)f);
     write32(COMMON(a, driver_feature_select), 1);
@@ -288,17 +296,19 @@ USHORT vionet_config_read16(struct vionet_adapter *a, ULONG offset)
     return read16(a->device.config.base + offset);
 }
 
-/* Six bytes that must belong together: read again until the generation stands still (§4.1.4.3.1). */
+/* Six bytes that must belong together: read again until the generation stands still (§4.1.4.3.1),
+ * which a sound device's soon does. */
 void vionet_read_mac(struct vionet_adapter *a, UCHAR mac[6])
 {
     UCHAR before, after = read8(COMMON(a, config_generation));
+    ULONG tries = 0;
 
     do {
         before = after;
         for (ULONG i = 0; i < 6; i++)
             mac[i] = vionet_config_read8(a, i);
         after = read8(COMMON(a, config_generation));
-    } while (before != after);
+    } while (before != after && ++tries < GENERATION_TRIES);
 }
 
 /* ---- Queues ------------------------------------------------------------------------------------------------------ */
@@ -321,7 +331,7 @@ static BOOLEAN place_doorbell(struct vionet_adapter *a, struct vionet_virtq *q)
 {
     ULONG64 at = (ULONG64)read16(COMMON(a, queue_notify_off)) * a->device.notify_multiplier;
 
-    if (a->device.notify.bytes < 2 || at > a->device.notify.bytes - 2)
+    if (a->device.notify.bytes < 2 || at > a->device.notify.bytes - 2 || (at & 1) != 0)
         return FALSE;
     q->doorbell = a->device.notify.base + at;
     return TRUE;

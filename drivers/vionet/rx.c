@@ -2,9 +2,10 @@
 /*
  * Receive.
  *
- * A buffer is at home, posted, or out: held by us on its way up, or lent to whoever was indicated its frame. Each has an NBL, NET_BUFFER and MDLs for life; a frame
- * over several buffers travels in the NBL of the first, whose MDL chain runs on through the others. What comes back while no device runs stays at home until
- * the next vionet_rx_fill.
+ * A buffer is at home, posted, or out: held by us on its way up, or lent to whoever was indicated
+ * its frame. Each has an NBL, NET_BUFFER and MDLs for life; a frame over several buffers travels in
+ * the NBL of the first, whose MDL chain runs on through the others. What comes back while no device
+ * runs stays at home until the next vionet_rx_fill.
  */
 #include "vionet.h"
 
@@ -15,7 +16,9 @@ enum {
     QUARTER = 4,
 };
 
-/* ---- Buffers ----------------------------------------------------------------------------------------------------- */
+/* ---- Buffers
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 /* Lock held. */
 static void put(struct vionet_adapter *a, struct vionet_rx_buffer *b)
@@ -78,9 +81,12 @@ void vionet_rx_open(struct vionet_adapter *a, BOOLEAN open)
     NdisReleaseSpinLock(&a->rx.lock);
 }
 
-/* ---- From the ring ----------------------------------------------------------------------------------------------- */
+/* ---- From the ring
+ * -----------------------------------------------------------------------------------------------
+ */
 
-/* Lock held. The next frame's buffers, or NULL. bytes: of the frame; 0 when the device's word about it is senseless. */
+/* Lock held. The next frame's buffers, or NULL. bytes: of the frame; 0 when the device's word about
+ * it is senseless. */
 static struct vionet_rx_buffer *take_frame(struct vionet_adapter *a, ULONG *bytes)
 {
     struct vionet_rx *rx = &a->rx;
@@ -144,11 +150,14 @@ static BOOLEAN accept(struct vionet_adapter *a, const struct vionet_rx_buffer *b
     return TRUE;
 }
 
-/* ---- Into an NBL ------------------------------------------------------------------------------------------------- */
+/* ---- Into an NBL
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /*
- * A checksum that a peer on the same host left unfinished, and that may not be reported as good: having taken GUEST_CSUM, finishing it is our part of the bargain
- * (§5.1.6.4), as nobody above could accept the frame.
+ * A checksum that a peer on the same host left unfinished, and that may not be reported as good:
+ * having taken GUEST_CSUM, finishing it is our part of the bargain (§5.1.6.4), as nobody above
+ * could accept the frame.
  */
 static void finish_checksum(struct vionet_rx_buffer *b, const struct virtio_net_hdr *h)
 {
@@ -174,7 +183,8 @@ static void finish_checksum(struct vionet_rx_buffer *b, const struct virtio_net_
     p[field + 1] = (UCHAR)s;
 }
 
-/* The tag moves from the frame to its slot ("enumeration-keywords", *PriorityVLANTag). Returns the bytes that the frame's beginning moved. */
+/* The tag moves from the frame to its slot ("enumeration-keywords", *PriorityVLANTag). Returns the
+ * bytes that the frame's beginning moved. */
 static ULONG strip_tag(NET_BUFFER_LIST *nbl, PUCHAR frame, ULONG bytes)
 {
     NDIS_NET_BUFFER_LIST_8021Q_INFO q;
@@ -238,7 +248,9 @@ static void build(struct vionet_adapter *a, struct vionet_rx_buffer *b, ULONG by
     nbl->Next = NULL;
 }
 
-/* ---- Up and back ------------------------------------------------------------------------------------------------- */
+/* ---- Up and back
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* Lock held. */
 static void give_back(struct vionet_adapter *a, NET_BUFFER_LIST *nbl)
@@ -347,7 +359,9 @@ BOOLEAN vionet_rx_reap(struct vionet_adapter *a)
     return more;
 }
 
-/* ---- Life -------------------------------------------------------------------------------------------------------- */
+/* ---- Life
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static NDIS_STATUS make_pool(struct vionet_adapter *a)
 {

@@ -2,8 +2,10 @@
 /*
  * Between NDIS out-of-band information and the virtio header, both ways.
  *
- * A send's header changes only in a private copy, which replaces the frame's first bytes in the descriptor chain. Checksums of payload are the device's; the driver
- * fills in what stands in headers: the IPv4 header checksum, which virtio does not know, and lengths that a large send leaves open.
+ * A send's header changes only in a private copy, which replaces the frame's first bytes in the
+ * descriptor chain. Checksums of payload are the device's; the driver fills in what stands in
+ * headers: the IPv4 header checksum, which virtio does not know, and lengths that a large send
+ * leaves open.
  */
 #include "vionet.h"
 
@@ -33,10 +35,11 @@ enum {
 struct send {
     struct vionet_adapter *a;
     struct vionet_tx_request *t;
-    PUCHAR frame;       /* private copy of its first bytes */
-    ULONG frame_bytes;  /* of all of it, as handed down */
-    ULONG copied, keep; /* bytes copied; of these, bytes that were changed and must replace the original */
-    ULONG tag;          /* bytes that insertion of a tag adds */
+    PUCHAR frame;      /* private copy of its first bytes */
+    ULONG frame_bytes; /* of all of it, as handed down */
+    ULONG copied,
+        keep;  /* bytes copied; of these, bytes that were changed and must replace the original */
+    ULONG tag; /* bytes that insertion of a tag adds */
     struct vionet_headers h;
 };
 
@@ -61,7 +64,9 @@ ULONG vionet_cast(const UCHAR *destination)
     return all == 0xff ? 2 : 1;
 }
 
-/* ---- Send -------------------------------------------------------------------------------------------------------- */
+/* ---- Send
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 /* Makes the private copy hold the frame's first bytes, as many as there are. */
 static BOOLEAN copy_up_to(struct send *s, ULONG bytes)
@@ -111,8 +116,9 @@ static void ask_checksum(struct send *s, ULONG field)
 }
 
 /*
- * Done whether or not the offload is on at the moment: a send that was built before it was switched off still gets its checksum. What cannot be done is not sent.
- * TCP and UDP fields hold the pseudo-header sum that virtio wants there, too.
+ * Done whether or not the offload is on at the moment: a send that was built before it was switched
+ * off still gets its checksum. What cannot be done is not sent. TCP and UDP fields hold the
+ * pseudo-header sum that virtio wants there, too.
  */
 static NDIS_STATUS add_checksums(struct send *s, NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO q)
 {
@@ -164,7 +170,8 @@ static ULONG large_payload_at(struct send *s, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BU
     return payload;
 }
 
-/* Version 2 leaves the IP length open and the TCP length out of the pseudo-header sum; virtio wants both of the whole packet. */
+/* Version 2 leaves the IP length open and the TCP length out of the pseudo-header sum; virtio wants
+ * both of the whole packet. */
 static void finish_large_headers(struct send *s)
 {
     PUCHAR ip = s->frame + s->h.ip, tcp = s->frame + s->h.transport;
@@ -181,8 +188,9 @@ static void finish_large_headers(struct send *s)
 }
 
 /*
- * §5.1.6.2.1 advises against large sends with CWR to a device that did not take HOST_ECN, as such a device repeats the flag in every segment: refused, so that no
- * wrong frame leaves. TCP sends the data again, without CWR.
+ * §5.1.6.2.1 advises against large sends with CWR to a device that did not take HOST_ECN, as such a
+ * device repeats the flag in every segment: refused, so that no wrong frame leaves. TCP sends the
+ * data again, without CWR.
  */
 static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
 {
@@ -207,15 +215,15 @@ static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
     return NDIS_STATUS_SUCCESS;
 }
 
-static NDIS_STATUS add_large_send(struct send *s, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q)
+static NDIS_STATUS add_large_send(struct send *s,
+                                  NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q)
 {
     ULONG mss = q.LsoV2Transmit.MSS, payload_at, segment;
     LONG on = q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 ? VIONET_ON_LSO2_6
-                                                                           : VIONET_ON_LSO2_4;
+                                                                            : VIONET_ON_LSO2_4;
 
-    if (q.LsoV2Transmit.Type != NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE ||
-        !(s->a->offload.on & on) || NET_BUFFER_LIST_FIRST_NB(s->t->nbl)->Next || mss == 0 ||
-        mss > GSO_MAX)
+    if (q.LsoV2Transmit.Type != NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE || !(s->a->offload.on & on) ||
+        NET_BUFFER_LIST_FIRST_NB(s->t->nbl)->Next || mss == 0 || mss > GSO_MAX)
         return NDIS_STATUS_FAILURE;
     payload_at = large_payload_at(s, q);
     if (payload_at == 0)
@@ -225,8 +233,7 @@ static NDIS_STATUS add_large_send(struct send *s, NDIS_TCP_LARGE_SEND_OFFLOAD_NE
         return NDIS_STATUS_INVALID_LENGTH;
     if (segment > mss)
         segment = mss;
-    if (payload_at + segment >
-        s->a->mtu + VIONET_ETH_HEADER + (s->h.tagged ? VIONET_VLAN_TAG : 0))
+    if (payload_at + segment > s->a->mtu + VIONET_ETH_HEADER + (s->h.tagged ? VIONET_VLAN_TAG : 0))
         return NDIS_STATUS_INVALID_LENGTH;
     return cut(s, payload_at, mss);
 }
@@ -249,14 +256,14 @@ static void insert_tag(struct send *s, NDIS_NET_BUFFER_LIST_8021Q_INFO q)
     for (ULONG i = 0; i < ADDRESSES; i++)
         to[i] = s->frame[i];
     put16(to + ADDRESSES, TAG_TYPE);
-    put16(to + ADDRESSES + 2,
-          (ULONG)q.TagHeader.UserPriority << 13 | (ULONG)q.TagHeader.CanonicalFormatId << 12 |
-              q.TagHeader.VlanId);
+    put16(to + ADDRESSES + 2, (ULONG)q.TagHeader.UserPriority << 13 |
+                                  (ULONG)q.TagHeader.CanonicalFormatId << 12 | q.TagHeader.VlanId);
     if (s->keep < ADDRESSES)
         s->keep = ADDRESSES;
 }
 
-/* Short frames go as a copy altogether, filled up with zeros: but for what is cut, where they would become payload. */
+/* Short frames go as a copy altogether, filled up with zeros: but for what is cut, where they would
+ * become payload. */
 static BOOLEAN copy_small(struct send *s)
 {
     ULONG bytes = s->frame_bytes + s->tag;
@@ -321,7 +328,9 @@ void vionet_offload_completed(NET_BUFFER_LIST *nbl, ULONG payload_sent)
     NET_BUFFER_LIST_INFO(nbl, TcpLargeSendNetBufferListInfo) = done.Value;
 }
 
-/* ---- Receive ----------------------------------------------------------------------------------------------------- */
+/* ---- Receive
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static BOOLEAN tcp_judged(const struct vionet_headers *f, const UCHAR *head, ULONG head_bytes)
 {

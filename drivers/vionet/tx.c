@@ -2,11 +2,14 @@
 /*
  * Transmit.
  *
- * A NET_BUFFER waits (tx.waiting), is taken by a request and joins the line (tx.line), is translated and mapped outside the lock, is posted to the ring in the
- * line's order, and is reaped. One thread at a time drains, that is takes, posts and kicks: whoever finds somebody draining leaves its work to them, as the drainer
- * looks again before it gives up the role. A list that NDIS maps later holds up the line behind it: order comes first.
+ * A NET_BUFFER waits (tx.waiting), is taken by a request and joins the line (tx.line), is
+ * translated and mapped outside the lock, is posted to the ring in the line's order, and is reaped.
+ * One thread at a time drains, that is takes, posts and kicks: whoever finds somebody draining
+ * leaves its work to them, as the drainer looks again before it gives up the role. A list that NDIS
+ * maps later holds up the line behind it: order comes first.
  *
- * An NBL's MiniportReserved[0] counts its NET_BUFFERs that are not finished; Status collects the first failure. The last one finished completes it.
+ * An NBL's MiniportReserved[0] counts its NET_BUFFERs that are not finished; Status collects the
+ * first failure. The last one finished completes it.
  */
 #include "vionet.h"
 
@@ -66,7 +69,9 @@ static void complete(struct vionet_adapter *a, struct done *d, BOOLEAN counted)
         vionet_pause_progress(a);
 }
 
-/* ---- Requests ---------------------------------------------------------------------------------------------------- */
+/* ---- Requests
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void count_frames(struct vionet_adapter *a, const struct vionet_tx_request *t)
 {
@@ -113,7 +118,8 @@ static void release(struct vionet_adapter *a, struct vionet_tx_request *t, struc
     }
 }
 
-/* ---- From waiting to ready --------------------------------------------------------------------------------------- */
+/* ---- From waiting to ready
+ * --------------------------------------------------------------------------------------- */
 
 static void add_element(struct vionet_tx_request *t, ULONG64 address, ULONG bytes)
 {
@@ -223,7 +229,8 @@ static ULONG take(struct vionet_tx *tx, struct vionet_tx_request **batch)
     return n;
 }
 
-/* ---- From ready to the ring -------------------------------------------------------------------------------------- */
+/* ---- From ready to the ring
+ * -------------------------------------------------------------------------------------- */
 
 /* Lock held and given up meanwhile; we drain, so the line stays as it is. */
 static void copy(struct vionet_adapter *a, struct vionet_tx_request *t)
@@ -258,7 +265,8 @@ static BOOLEAN post(struct vionet_adapter *a, struct vionet_tx_request *t)
     return vionet_virtq_add(&a->tx.queue, pieces, t->table_count, 0, t);
 }
 
-/* Lock held. Posts the line up to the first request that is not ready or finds no room; those that cannot be sent go to failed. */
+/* Lock held. Posts the line up to the first request that is not ready or finds no room; those that
+ * cannot be sent go to failed. */
 static BOOLEAN post_line(struct vionet_adapter *a, struct vionet_tx_request **failed)
 {
     struct vionet_tx *tx = &a->tx;
@@ -343,9 +351,12 @@ static void drain(struct vionet_adapter *a)
     drain_locked(a);
 }
 
-/* ---- Completion -------------------------------------------------------------------------------------------------- */
+/* ---- Completion
+ * --------------------------------------------------------------------------------------------------
+ */
 
-/* Lock held. Requests that the device is through with; TRUE: there may be more. Arms the interrupt when there are none. */
+/* Lock held. Requests that the device is through with; TRUE: there may be more. Arms the interrupt
+ * when there are none. */
 static BOOLEAN collect(struct vionet_adapter *a, struct vionet_tx_request **list)
 {
     struct vionet_tx_request *t;
@@ -389,7 +400,9 @@ void vionet_tx_reap(struct vionet_adapter *a)
     drain_locked(a);
 }
 
-/* ---- Entry points ------------------------------------------------------------------------------------------------ */
+/* ---- Entry points
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* Prepares a chain for its time with us. NBLs without a NET_BUFFER go to bad. */
 static NET_BUFFER_LIST **receive_chain(NET_BUFFER_LIST **first, LONG *count, struct done *bad)
@@ -473,7 +486,8 @@ VOID NTAPI VionetSendNetBufferLists(NDIS_HANDLE MiniportAdapterContext,
     KeLowerIrql(irql);
 }
 
-/* Lock held. Takes the waiting NBLs that fit off the queue; match NULL: all of them. What is taken already of the first one runs its course. */
+/* Lock held. Takes the waiting NBLs that fit off the queue; match NULL: all of them. What is taken
+ * already of the first one runs its course. */
 static void drop_waiting(struct vionet_adapter *a, BOOLEAN all, PVOID id, NDIS_STATUS status,
                          struct done *d)
 {
@@ -516,7 +530,9 @@ VOID NTAPI VionetCancelSend(NDIS_HANDLE MiniportAdapterContext, PVOID CancelId)
     KeLowerIrql(irql);
 }
 
-/* ---- Gate, reset ------------------------------------------------------------------------------------------------- */
+/* ---- Gate, reset
+ * -------------------------------------------------------------------------------------------------
+ */
 
 void vionet_tx_open(struct vionet_adapter *a)
 {

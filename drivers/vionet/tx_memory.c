@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What transmit needs from initialize to halt: its ring, and requests with the memory that the device sees of them. */
+/* What transmit needs from initialize to halt: its ring, and requests with the memory that the
+ * device sees of them. */
 #include "vionet.h"
 
 enum { TABLE_BYTES = (VIONET_SG_MAX + 1) * sizeof(struct virtio_desc) };

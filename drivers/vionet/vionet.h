@@ -86,6 +86,7 @@ struct vionet_virtq {
     struct virtio_used *used;
     PVOID *cookies;     /* by head; NULL: the head is not in flight */
     USHORT *chain;      /* descriptors that the head's chain has */
+    USHORT *next;       /* links of chains and of the free list: the device can write those in desc */
     USHORT size, index; /* entries; number of the queue */
     USHORT free_head, free_count;
     USHORT avail_next, used_next, kicked; /* next to fill, next to look at, avail_next at the last kick */
@@ -216,6 +217,27 @@ struct vionet_offload {
     volatile LONG on; /* enum vionet_on */
 };
 
+/* What OID_GEN_STATISTICS answers. */
+#define VIONET_STATISTICS \
+    (NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV | \
+     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV | \
+     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV | \
+     NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV | \
+     NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS | \
+     NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR | \
+     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT | \
+     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT | \
+     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT | \
+     NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT | \
+     NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR | \
+     NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS | \
+     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV | \
+     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV | \
+     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV | \
+     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT | \
+     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT | \
+     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT)
+
 struct vionet_statistics {
     ULONG64 tx_frames[3], tx_bytes[3], rx_frames[3], rx_bytes[3]; /* unicast, multicast, broadcast */
     ULONG64 tx_errors, tx_discards, rx_errors, rx_no_buffer, rx_filtered;
@@ -242,6 +264,7 @@ struct vionet_adapter {
     UCHAR multicast[VIONET_MULTICAST_MAX][6];
     ULONG multicast_count;
     BOOLEAN link_up, removed;
+    BOOLEAN running; /* between restart and pause: whether a reset opens the gates again */
     volatile LONG pausing; /* a pause is pending */
     ULONG sg_bytes;        /* what NdisMAllocateNetBufferSGList wants for a list */
     NDIS_DEVICE_POWER_STATE power;

@@ -50,11 +50,12 @@ NDIS_STATUS vionet_virtq_init(struct vionet_adapter *a, struct vionet_virtq *q, 
     q->memory_bytes = desc + avail + used;
     NdisMAllocateSharedMemory(a->handle, q->memory_bytes, TRUE, (PVOID *)&q->memory, &q->address);
     q->cookies = NdisAllocateMemoryWithTagPriority(
-        a->handle, q->size * (ULONG)(sizeof *q->cookies + sizeof *q->chain), VIONET_TAG,
+        a->handle, q->size * (ULONG)(sizeof *q->cookies + 2 * sizeof *q->chain), VIONET_TAG,
         NormalPoolPriority);
     if (!q->memory || !q->cookies)
         return NDIS_STATUS_RESOURCES;
     q->chain = (USHORT *)(q->cookies + q->size);
+    q->next = q->chain + q->size;
     q->desc = (struct virtio_desc *)q->memory;
     q->avail = (struct virtio_avail *)(q->memory + desc);
     q->used = (struct virtio_used *)(q->memory + desc + avail);
@@ -71,7 +72,7 @@ void vionet_virtq_clear(struct vionet_virtq *q)
     NdisZeroMemory(q->memory, q->memory_bytes);
     NdisZeroMemory(q->cookies, q->size * sizeof *q->cookies);
     for (i = 0; i < q->size; i++)
-        q->desc[i].next = (USHORT)(i + 1);
+        q->next[i] = (USHORT)(i + 1);
     q->free_head = 0;
     q->free_count = q->size;
     q->avail_next = q->used_next = q->kicked = 0;
@@ -114,7 +115,7 @@ BOOLEAN vionet_virtq_add(struct vionet_virtq *q, const struct vionet_piece *piec
         d->len = pieces[k].bytes;
         d->flags = (USHORT)((k >= out ? VIRTIO_DESC_F_WRITE : 0) |
                             (k + 1 < n ? VIRTIO_DESC_F_NEXT : 0));
-        i = d->next;
+        d->next = i = q->next[i];
     }
     q->free_head = i;
     publish(q, head, (USHORT)n, cookie);
@@ -131,7 +132,7 @@ BOOLEAN vionet_virtq_add_indirect(struct vionet_virtq *q, ULONG64 table, ULONG c
     d->addr = table;
     d->len = count * (ULONG)sizeof *d;
     d->flags = VIRTIO_DESC_F_INDIRECT;
-    q->free_head = d->next;
+    q->free_head = q->next[head];
     publish(q, head, 1, cookie);
     return TRUE;
 }
@@ -158,15 +159,9 @@ static void free_chain(struct vionet_virtq *q, USHORT head)
 {
     USHORT last = head, n = q->chain[head];
 
-    /* next links of our own descriptors are ours alone: the device has no business writing them, but shares the memory, so they are bounded. */
-    for (USHORT k = 1; k < n; k++) {
-        last = q->desc[last].next;
-        if (last >= q->size) {
-            q->broken = TRUE;
-            return;
-        }
-    }
-    q->desc[last].next = q->free_head;
+    for (USHORT k = 1; k < n; k++)
+        last = q->next[last];
+    q->next[last] = q->free_head;
     q->free_head = head;
     q->free_count = (USHORT)(q->free_count + n);
     q->cookies[head] = NULL;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "longshore.h"
 
 enum { EXIT_HOLDS = 0, EXIT_FINDINGS = 1, EXIT_CANNOT = 2 };
 
@@ -18,6 +19,9 @@ __attribute__((format(printf, 1, 2))) int cli_error(const char *fmt, ...);
 /* Number in [min, max] out of an option's argument; false after an error message. */
 bool cli_number(const char *option, const char *text, unsigned long min, unsigned long max,
                 unsigned long *out);
+
+/* --driver's argument: sys or linked; false after an error message. */
+bool cli_build(const char *text, enum longshore_build *out);
 
 /* 1234567 as "1.23 M"; returns buf. */
 const char *cli_short(double v, char *buf, size_t size);

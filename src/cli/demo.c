@@ -7,7 +7,6 @@
 #include "cli/netns.h"
 #include "cli/traffic.h"
 
-#include "longshore.h"
 
 #include <getopt.h>
 #include <time.h>
@@ -322,9 +321,8 @@ static int demo_parse(struct demo *d, int argc, char **argv)
     while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         switch (opt) {
         case 'd':
-            if (strcmp(optarg, "sys") != 0 && strcmp(optarg, "linked") != 0)
-                return cli_error("--driver %s: want sys or linked", optarg);
-            d->build = optarg[0] == 's' ? LONGSHORE_SYS : LONGSHORE_LINKED;
+            if (!cli_build(optarg, &d->build))
+                return EXIT_CANNOT;
             break;
         case 's':
             if (!cli_number("--seconds", optarg, 1, 3600, &d->seconds))

@@ -2,8 +2,6 @@
 /* The command table. */
 #include "cli/cli.h"
 
-#include "longshore.h"
-
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -47,6 +45,15 @@ bool cli_number(const char *option, const char *text, unsigned long min, unsigne
     if (errno == 0 && end != text && *end == '\0' && *text != '-' && *out >= min && *out <= max)
         return true;
     cli_error("%s %s: want a number from %lu to %lu", option, text, min, max);
+    return false;
+}
+
+bool cli_build(const char *text, enum longshore_build *out)
+{
+    *out = strcmp(text, "linked") == 0 ? LONGSHORE_LINKED : LONGSHORE_SYS;
+    if (*out == LONGSHORE_LINKED || strcmp(text, "sys") == 0)
+        return true;
+    cli_error("--driver %s: want sys or linked", text);
     return false;
 }
 

@@ -2,8 +2,6 @@
 /* longshore run: a miniport between a TAP and a wire of the user's, until Ctrl-C. */
 #include "cli/cli.h"
 
-#include "longshore.h"
-
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -69,10 +67,7 @@ static int run_option(struct run_options *o, int opt)
         o->adapter.wire = optarg;
         return -1;
     case OPT_DRIVER:
-        if (strcmp(optarg, "sys") != 0 && strcmp(optarg, "linked") != 0)
-            return cli_error("--driver %s: want sys or linked", optarg);
-        o->adapter.build = optarg[0] == 's' ? LONGSHORE_SYS : LONGSHORE_LINKED;
-        return -1;
+        return cli_build(optarg, &o->adapter.build) ? -1 : EXIT_CANNOT;
     case OPT_WITHHOLD:
         o->adapter.withhold = optarg;
         return -1;

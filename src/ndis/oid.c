@@ -96,14 +96,18 @@ static void judge_result(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS
 }
 
 /* A family that a set leaves as it is keeps what was set before (ENC-5): a reset replays both (ENC-22). */
-static void record_encapsulation(NDIS_OFFLOAD_ENCAPSULATION *known,
-                                 const NDIS_OFFLOAD_ENCAPSULATION *set)
+static void record_encapsulation(struct ndis_adapter *a, const void *buffer)
 {
-    known->Header = set->Header;
-    if (set->IPv4.Enabled != NDIS_OFFLOAD_SET_NO_CHANGE)
-        memcpy(&known->IPv4, &set->IPv4, sizeof(known->IPv4));
-    if (set->IPv6.Enabled != NDIS_OFFLOAD_SET_NO_CHANGE)
-        memcpy(&known->IPv6, &set->IPv6, sizeof(known->IPv6));
+    NDIS_OFFLOAD_ENCAPSULATION before = {0}, *known = &a->encapsulation;
+
+    if (a->encapsulation_set)
+        before = *known;
+    memcpy(known, buffer, sizeof(*known));
+    if (known->IPv4.Enabled == NDIS_OFFLOAD_SET_NO_CHANGE)
+        memcpy(&known->IPv4, &before.IPv4, sizeof(known->IPv4));
+    if (known->IPv6.Enabled == NDIS_OFFLOAD_SET_NO_CHANGE)
+        memcpy(&known->IPv6, &before.IPv6, sizeof(known->IPv6));
+    a->encapsulation_set = true;
 }
 
 /* What NDIS remembers of a set that the miniport accepted. */
@@ -116,10 +120,8 @@ static void record(struct ndis_adapter *a, const NDIS_OID_REQUEST *r)
         return;
     pthread_spin_lock(&a->lock);
     if (r->DATA.SET_INFORMATION.Oid == OID_OFFLOAD_ENCAPSULATION &&
-        bytes >= sizeof(a->encapsulation)) {
-        record_encapsulation(&a->encapsulation, buffer);
-        a->encapsulation_set = true;
-    }
+        bytes >= sizeof(a->encapsulation))
+        record_encapsulation(a, buffer);
     if (r->DATA.SET_INFORMATION.Oid == OID_TCP_CONNECTION_OFFLOAD_PARAMETERS) {
         a->connection_parameters_bytes = MIN_OF(bytes, (ULONG)sizeof(a->connection_parameters));
         memcpy(a->connection_parameters, buffer, a->connection_parameters_bytes);

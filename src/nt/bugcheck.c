@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ways in which a driver stops the system: bug checks, assertions, breakpoints; and what unwinding asks of the loader. */
+/* The ways in which a driver stops the system: bug checks, assertions, breakpoints; and what
+ * unwinding asks of the loader. */
 #include "nt/export.h"
 #include "nt/finding.h"
 #include "nt/image.h"
@@ -27,7 +28,8 @@ VOID NTAPI KeBugCheck(ULONG BugCheckCode)
 }
 NT_EXPORT(KeBugCheck);
 
-/* Registered and never called: after a bug check the process ends, and a crash dump, for which these routines are, is not written. */
+/* Registered and never called: after a bug check the process ends, and a crash dump, for which
+ * these routines are, is not written. */
 BOOLEAN NTAPI KeRegisterBugCheckCallback(PKBUGCHECK_CALLBACK_RECORD Record,
                                          PKBUGCHECK_CALLBACK_ROUTINE Routine, PVOID Buffer,
                                          ULONG Length, PUCHAR Component)
@@ -75,8 +77,9 @@ NT_EXPORT(KeDeregisterBugCheckReasonCallback);
 /* As if a debugger ignored it: the driver goes on. */
 VOID NTAPI RtlAssert(PVOID FailedAssertion, PVOID FileName, ULONG LineNumber, PSTR Message)
 {
-    finding_report("NT-ASSERT", "%s:%u: assertion failed: %s%s%s", (const char *)FileName, LineNumber,
-                   (const char *)FailedAssertion, Message ? ": " : "", Message ? Message : "");
+    finding_report("NT-ASSERT", "%s:%u: assertion failed: %s%s%s", (const char *)FileName,
+                   LineNumber, (const char *)FailedAssertion, Message ? ": " : "",
+                   Message ? Message : "");
 }
 NT_EXPORT(RtlAssert);
 
@@ -87,7 +90,8 @@ VOID NTAPI DbgBreakPoint(VOID)
 NT_EXPORT(DbgBreakPoint);
 NT_EXPORT_AS(DbgBreakPointWithStatus, DbgBreakPoint);
 
-/* Structured exceptions are not dispatched: a fault ends the driver before any handler is looked for. Images import the name for their exception tables. */
+/* Structured exceptions are not dispatched: a fault ends the driver before any handler is looked
+ * for. Images import the name for their exception tables. */
 LONG NTAPI __C_specific_handler(struct _EXCEPTION_RECORD *ExceptionRecord, PVOID EstablisherFrame,
                                 struct _CONTEXT *ContextRecord,
                                 struct _DISPATCHER_CONTEXT *DispatcherContext)

@@ -138,7 +138,8 @@ static void delist(const struct nt_driver *d)
     pthread_mutex_unlock(&lock);
 }
 
-/* The registry path is gone after DriverEntry, as on Windows: a driver that wants it later copies it. */
+/* The registry path is gone after DriverEntry, as on Windows: a driver that wants it later copies
+ * it. */
 static int call_entry(struct nt_driver *d, DRIVER_INITIALIZE *entry, struct why *why)
 {
     UNICODE_STRING path;
@@ -163,7 +164,8 @@ static int call_entry(struct nt_driver *d, DRIVER_INITIALIZE *entry, struct why 
                    (unsigned)status);
 }
 
-/* A shared object that is loaded already is loaded once more from a copy in memory: a second driver has its own variables. */
+/* A shared object that is loaded already is loaded once more from a copy in memory: a second driver
+ * has its own variables. */
 static void *open_copy(const char *path)
 {
     cleanup_close int from = open(path, O_RDONLY | O_CLOEXEC);
@@ -228,7 +230,8 @@ static int load_image(struct nt_driver *d, const char *path, DRIVER_INITIALIZE *
     return 0;
 }
 
-/* By content, not by name: an ELF file is a shared object, all else is for the image loader to judge. */
+/* By content, not by name: an ELF file is a shared object, all else is for the image loader to
+ * judge. */
 static int is_elf(const char *path, bool *elf, struct why *why)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);

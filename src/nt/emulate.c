@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Loads, stores and read-modify-writes of device registers, carried out on the saved registers of the thread that faulted. */
+/* Loads, stores and read-modify-writes of device registers, carried out on the saved registers of
+ * the thread that faulted. */
 #include "nt/insn.h"
 #include "nt/device.h"
 
@@ -128,8 +129,9 @@ static uint64_t alu(const struct insn *i, ucontext_t *uc, uint64_t a, uint64_t b
         *writes = false;
         break;
     default:
-        r = i->mnemonic == ZYDIS_MNEMONIC_OR ? a | b
-            : i->mnemonic == ZYDIS_MNEMONIC_XOR ? a ^ b : a & b;
+        r = i->mnemonic == ZYDIS_MNEMONIC_OR    ? a | b
+            : i->mnemonic == ZYDIS_MNEMONIC_XOR ? a ^ b
+                                                : a & b;
         flags = result_flags(r, bytes * 8);
         *writes = i->mnemonic != ZYDIS_MNEMONIC_TEST;
         break;
@@ -301,7 +303,8 @@ static bool string_step(const struct insn *i, ucontext_t *uc)
 
     if (i->kind != INSN_STOS) {
         device = insn_device_access(from, bytes, false, &value);
-        if (!device && !(i->kind == INSN_MOVS && insn_memory_copy(&value, (void *)from, bytes, true)))
+        if (!device &&
+            !(i->kind == INSN_MOVS && insn_memory_copy(&value, (void *)from, bytes, true)))
             return false;
     }
     if (i->kind == INSN_LODS)
@@ -316,7 +319,8 @@ static bool string_step(const struct insn *i, ucontext_t *uc)
     return true;
 }
 
-/* What is done is done: a fault in the middle leaves the registers there, and comes again if it is one. */
+/* What is done is done: a fault in the middle leaves the registers there, and comes again if it is
+ * one. */
 static bool string(const struct insn *i, ucontext_t *uc, bool *finished)
 {
     bool any = false;
@@ -337,7 +341,8 @@ static bool string(const struct insn *i, ucontext_t *uc, bool *finished)
     return true;
 }
 
-/* Moves of 16 bytes and more go in the largest pieces that devices see and that the address allows. */
+/* Moves of 16 bytes and more go in the largest pieces that devices see and that the address allows.
+ */
 static bool vector_move(uintptr_t va, uint8_t *bytes, unsigned total, bool write)
 {
     unsigned aligned = (unsigned)((va | total | 8) & (0 - (va | total | 8)));

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fault handler. In this order a fault is: an access to a device or to the shared user data, carried out and over; an instruction that kernel mode may run, carried
- * out and over; a fault of driver code, reported, then the recovery point or the end; somebody else's, for the handler that was there before.
+ * The fault handler. In this order a fault is: an access to a device or to the shared user data,
+ * carried out and over; an instruction that kernel mode may run, carried out and over; a fault of
+ * driver code, reported, then the recovery point or the end; somebody else's, for the handler that
+ * was there before.
  */
 #include "nt/finding.h"
 #include "nt/image.h"
@@ -114,14 +116,18 @@ static void describe(int sig, const siginfo_t *info, const ucontext_t *uc, char 
     if (sig == SIGILL)
         snprintf(out, size, "invalid instruction");
     else if (sig == SIGFPE)
-        snprintf(out, size, info->si_code == FPE_INTDIV ? "division by zero" : "arithmetic exception");
+        snprintf(out, size,
+                 info->si_code == FPE_INTDIV ? "division by zero" : "arithmetic exception");
     else if (sig == SIGTRAP)
         snprintf(out, size, "debug exception");
     else if (info->si_code == SI_KERNEL)
         snprintf(out, size, "instruction or address (not canonical) that is not allowed");
     else
         snprintf(out, size, "%s 0x%llx, %s",
-                 error & ERROR_FETCH ? "jumps to" : error & ERROR_WRITE ? "writes to" : "reads from", address,
+                 error & ERROR_FETCH   ? "jumps to"
+                 : error & ERROR_WRITE ? "writes to"
+                                       : "reads from",
+                 address,
                  info->si_code == SEGV_ACCERR ? "which does not allow that" : "where nothing is");
 }
 
@@ -135,13 +141,14 @@ __attribute__((noreturn)) static void driver_fault(const struct nt_image *image,
     insn_text(insn_at(rip), text, sizeof text);
     if (f)
         snprintf(function, sizeof function, ", in the function at +0x%x", f->begin);
-    snprintf(line, sizeof line, "%s+0x%llx: %s: %s%s", nt_image_name(image), (unsigned long long)rva,
-             text, what, function);
+    snprintf(line, sizeof line, "%s+0x%llx: %s: %s%s", nt_image_name(image),
+             (unsigned long long)rva, text, what, function);
     finding_report("NT-FAULT", "%s", line);
     nt_fault_give_up(line);
 }
 
-/* The image that a function outside it, which faulted, was called from: the innermost address of an image on the stack. A guess, and worded so. */
+/* The image that a function outside it, which faulted, was called from: the innermost address of an
+ * image on the stack. A guess, and worded so. */
 static const struct nt_image *find_caller(const ucontext_t *uc, uintptr_t *address)
 {
     uintptr_t words[FRAMES_SEARCHED];
@@ -253,7 +260,8 @@ static void handler(int sig, siginfo_t *info, void *context)
 /* Again if another handler has taken the place since: it is then the one before ours. */
 static int install(void)
 {
-    /* Not masked while it runs: a fault inside is a bug of ours, which the previous handler should get to see. */
+    /* Not masked while it runs: a fault inside is a bug of ours, which the previous handler should
+     * get to see. */
     const struct sigaction ours = {.sa_sigaction = handler,
                                    .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's printf ("Format specification syntax: printf and wprintf functions", and DbgPrint's page). */
+/* The kernel's printf ("Format specification syntax: printf and wprintf functions", and DbgPrint's
+ * page). */
 #include "nt/format.h"
 #include "base/base.h"
 
@@ -58,8 +59,10 @@ static int read_number(struct printer *p, __builtin_ms_va_list *ap)
         next(p);
         return __builtin_va_arg(*ap, int);
     }
-    while (peek(p) >= '0' && peek(p) <= '9')
-        value = MIN_OF(value * 10 + (next(p) - '0'), 99999);
+    while (peek(p) >= '0' && peek(p) <= '9') {
+        value = value * 10 + (next(p) - '0');
+        value = MIN_OF(value, 99999);
+    }
     return value;
 }
 
@@ -122,7 +125,9 @@ static void read_size(struct printer *p, struct spec *s)
 
 static void put_number(struct printer *p, const struct spec *s, uint64_t value, bool negative)
 {
-    unsigned base = s->conversion == 'o' ? 8 : (s->conversion | 32) == 'x' || s->conversion == 'p' ? 16 : 10;
+    unsigned base = s->conversion == 'o'                                  ? 8
+                    : (s->conversion | 32) == 'x' || s->conversion == 'p' ? 16
+                                                                          : 10;
     const char *set = s->conversion == 'x' ? "0123456789abcdef" : "0123456789ABCDEF";
     bool hex_prefix = s->alternate && base == 16 && value != 0;
     WCHAR sign = negative ? '-' : s->plus ? '+' : s->space ? ' ' : 0;
@@ -159,7 +164,8 @@ static void put_number(struct printer *p, const struct spec *s, uint64_t value, 
 }
 
 /* max: counted strings have no terminator. */
-static void put_text(struct printer *p, const struct spec *s, const void *text, bool wide, size_t max)
+static void put_text(struct printer *p, const struct spec *s, const void *text, bool wide,
+                     size_t max)
 {
     size_t n = 0;
 
@@ -237,7 +243,7 @@ static void convert(struct printer *p, struct spec *s, __builtin_ms_va_list *ap)
         break;
     case 'c':
     case 'C':
-        character[0] = (WCHAR)__builtin_va_arg(*ap, int);
+        character[0] = (WCHAR) __builtin_va_arg(*ap, int);
         if (!is_wide(p, s))
             character[0] &= 0xff;
         s->precision = -1;
@@ -254,7 +260,14 @@ static void convert(struct printer *p, struct spec *s, __builtin_ms_va_list *ap)
     case 'Z':
         put_counted(p, s, __builtin_va_arg(*ap, const UNICODE_STRING *));
         break;
-    case 'e': case 'E': case 'f': case 'F': case 'g': case 'G': case 'a': case 'A':
+    case 'e':
+    case 'E':
+    case 'f':
+    case 'F':
+    case 'g':
+    case 'G':
+    case 'a':
+    case 'A':
         (void)__builtin_va_arg(*ap, double);
         put(p, '?');
         break;
@@ -289,7 +302,8 @@ size_t nt_format(struct nt_format to, const void *format, __builtin_ms_va_list a
         s.width = MIN_OF(s.width, 99999);
         if (peek(&p) == '.') {
             next(&p);
-            s.precision = MIN_OF(read_number(&p, &args), 99999);
+            s.precision = read_number(&p, &args);
+            s.precision = MIN_OF(s.precision, 99999);
         }
         read_size(&p, &s);
         s.conversion = next(&p);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * printf as the kernel has it: Windows' calling convention and sizes (long is 32 bits, wide characters 16), %Z and %wZ for counted strings, I64. No floating point:
- * such an argument is taken and shows as '?'.
+ * printf as the kernel has it: Windows' calling convention and sizes (long is 32 bits, wide
+ * characters 16), %Z and %wZ for counted strings, I64. No floating point: such an argument is taken
+ * and shows as '?'.
  */
 #pragma once
 
@@ -9,7 +10,8 @@
 
 #include <stdbool.h>
 
-/* Writes at most `room` characters of out, which are bytes or WCHARs, no terminator. Returns how many there are. */
+/* Writes at most `room` characters of out, which are bytes or WCHARs, no terminator. Returns how
+ * many there are. */
 struct nt_format {
     void *out;
     size_t room;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Images in memory: mapping, protection, stubs for missing imports, and the table in which the fault handler looks addresses up. */
+/* Images in memory: mapping, protection, stubs for missing imports, and the table in which the
+ * fault handler looks addresses up. */
 #include "nt/image.h"
 #include "nt/driver.h"
 #include "nt/export.h"
@@ -87,8 +88,8 @@ const struct nt_image *nt_image_at(uintptr_t address)
 static uint64_t NTAPI missing_import(struct nt_import *import)
 {
     if (__atomic_fetch_add(&import->calls, 1, __ATOMIC_RELAXED) == 0)
-        finding_report("NT-IMPORT", "calls %s!%s, which nobody provides; it returns 0", import->module,
-                       import->name);
+        finding_report("NT-IMPORT", "calls %s!%s, which nobody provides; it returns 0",
+                       import->module, import->name);
     return 0;
 }
 
@@ -105,7 +106,8 @@ static void write_stub(uint8_t *at, const struct nt_import *import)
     memcpy(at + 20, "\xff\xe0", 2);
 }
 
-/* Address space for a stub per import that the tables could name at most; touched pages only cost memory. */
+/* Address space for a stub per import that the tables could name at most; touched pages only cost
+ * memory. */
 static int map_stubs(struct nt_image *i, struct why *why)
 {
     void *p;
@@ -162,8 +164,8 @@ static int map_image(struct nt_image *i, const uint8_t *bytes, struct why *why)
 
     if (p == MAP_FAILED && fixed)
         return why_set(why, -ENOEXEC,
-                       "%s: has no relocations, and its preferred base 0x%llx is not to be had", i->path,
-                       (unsigned long long)i->pe.base);
+                       "%s: has no relocations, and its preferred base 0x%llx is not to be had",
+                       i->path, (unsigned long long)i->pe.base);
     if (p == MAP_FAILED)
         return why_set(why, -ENOMEM, "%s: no memory", i->path);
     i->memory = p;
@@ -195,7 +197,8 @@ static int protect(const struct nt_image *i, struct why *why)
     return ok ? 0 : why_set(why, -errno, "%s: mprotect: %s", i->path, strerror(errno));
 }
 
-/* Entries outside the image are refused; an unsorted table is not used, as nobody could search it. */
+/* Entries outside the image are refused; an unsorted table is not used, as nobody could search it.
+ */
 static int keep_functions(struct nt_image *i, const struct pe_view *v, struct why *why)
 {
     struct pe_range table = i->pe.directories[PE_DIR_EXCEPTION];
@@ -215,8 +218,9 @@ static int keep_functions(struct nt_image *i, const struct pe_view *v, struct wh
         if (f->begin == 0 && f->end == 0)
             continue; /* padding */
         if (f->begin >= f->end || f->end > v->size || !pe_inside(v, f->unwind & ~3u, 4))
-            return why_set(why, -ENOEXEC, "%s: entry %u of the exception table lies outside the image",
-                           i->path, n);
+            return why_set(why, -ENOEXEC,
+                           "%s: entry %u of the exception table lies outside the image", i->path,
+                           n);
         if (f->begin < last) {
             log_warn("%s: the exception table is not sorted", i->path);
             i->function_count = 0;

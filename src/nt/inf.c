@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Manufacturer -> models -> install section -> service, with the platform decorations of names ("INF Models Section", "Combining Platform Extensions"). */
+/* Manufacturer -> models -> install section -> service, with the platform decorations of names
+ * ("INF Models Section", "Combining Platform Extensions"). */
 #include "nt/inf_int.h"
 #include "nt/utf.h"
 
@@ -8,7 +9,8 @@
 enum { OS_MAJOR = 10, OS_MINOR = 0, OS_BUILD = 19041, NAME_BYTES = 600 };
 enum { SERVICE_OF_DEVICE = 2 /* SPSVCINST_ASSOCSERVICE */ };
 
-/* How well ".NTamd64.10.0...16299" fits this machine: 0 not at all; else the more specific, the higher. */
+/* How well ".NTamd64.10.0...16299" fits this machine: 0 not at all; else the more specific, the
+ * higher. */
 static uint64_t decoration_rank(const char *decoration)
 {
     unsigned long numbers[5] = {0}; /* major, minor, product type, suite mask, build */
@@ -61,7 +63,8 @@ static const struct inf_section *best_section(const struct inf *inf, const char 
     return best;
 }
 
-/* %mfg% = models, NTamd64, NTamd64.10.0: the section of the decoration that fits best; plain `models` if none does. */
+/* %mfg% = models, NTamd64, NTamd64.10.0: the section of the decoration that fits best; plain
+ * `models` if none does. */
 static const struct inf_section *models_of(const struct inf *inf, const struct inf_line *mfg)
 {
     const char *best = "";
@@ -80,7 +83,8 @@ static const struct inf_section *models_of(const struct inf *inf, const struct i
     return inf_section_find(inf, name);
 }
 
-/* An id of the INF fits if it is the device's, or the front of it up to an &, as the less specific ids of a PCI device are. */
+/* An id of the INF fits if it is the device's, or the front of it up to an &, as the less specific
+ * ids of a PCI device are. */
 static bool id_matches(const char *of_inf, const char *of_device)
 {
     size_t n = strlen(of_inf);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* AddReg lines into the registry ("INF AddReg Directive"), and the defaults of the keywords under Ndi\params. */
+/* AddReg lines into the registry ("INF AddReg Directive"), and the defaults of the keywords under
+ * Ndi\params. */
 #include "nt/inf_int.h"
 #include "nt/utf.h"
 
@@ -98,8 +99,7 @@ static int strings_value(const struct inf_line *line, enum reg_type type, struct
         return bytes_add(out, text, strlen(text) + 1) ? 0 : -ENOMEM;
     }
     for (unsigned n = VALUE; n < line->field_count; n++)
-        if (*line->fields[n] &&
-            !bytes_add(out, line->fields[n], strlen(line->fields[n]) + 1))
+        if (*line->fields[n] && !bytes_add(out, line->fields[n], strlen(line->fields[n]) + 1))
             return -ENOMEM;
     return bytes_add(out, "", 1) ? 0 : -ENOMEM;
 }
@@ -123,13 +123,14 @@ static int make_value(const struct inf *inf, const struct inf_line *line, enum r
 static int append_strings(struct reg_key *k, const char *name, const struct bytes *more)
 {
     cleanup(bytes_free) struct bytes all = {NULL, 0};
-    int size = reg_get(k, name, NULL, NULL, 0);
+    int size = reg_get(k, name, NULL, NULL, 0), now;
 
     if (size > 0) {
         all.data = malloc((size_t)size + 1);
         if (!all.data)
             return -ENOMEM;
-        all.size = (size_t)MIN_OF(reg_get(k, name, NULL, all.data, (size_t)size), size);
+        now = reg_get(k, name, NULL, all.data, (size_t)size);
+        all.size = (size_t)MIN_OF(MAX_OF(now, 0), size);
         while (all.size && !all.data[all.size - 1])
             all.size--;
         if (all.size && !bytes_add(&all, "", 1))
@@ -148,7 +149,8 @@ static int append_strings(struct reg_key *k, const char *name, const struct byte
     return reg_set(k, name, REG_T_MULTI_SZ, all.data, all.size);
 }
 
-/* Where a line's root points: the adapter's key, or the system's registry. *k is NULL for a root that we do not keep. */
+/* Where a line's root points: the adapter's key, or the system's registry. *k is NULL for a root
+ * that we do not keep. */
 static bool find_key(const struct inf_line *line, struct reg_key *adapter, struct reg_key **k)
 {
     const char *root = inf_field(line, ROOT);
@@ -229,8 +231,8 @@ static int apply_defaults(struct reg_key *adapter, struct why *why)
         if (!text)
             return why_set(why, -ENOMEM, "%s: no memory", reg_key_name(k));
         reg_get(k, "default", &type, text, (size_t)size);
-        if (type != REG_T_SZ)
-            continue;
+        if (type != REG_T_SZ || !*text)
+            continue; /* an empty default, of an optional keyword, means no value */
         err = reg_set_sz(adapter, reg_key_name(k), text);
         if (err)
             return why_set(why, err, "%s: %s", reg_key_name(k), strerror(-err));
@@ -238,7 +240,8 @@ static int apply_defaults(struct reg_key *adapter, struct why *why)
     return 0;
 }
 
-/* Directives of the install section that the class installer stores in the adapter's key, as numbers. */
+/* Directives of the install section that the class installer stores in the adapter's key, as
+ * numbers. */
 static int apply_directives(const struct inf *inf, const struct inf_section *install,
                             struct reg_key *adapter, struct why *why)
 {
@@ -270,7 +273,8 @@ int inf_apply(const struct inf *inf, const struct inf_model *model, struct reg_k
         return r;
     while (install && (line = inf_line_find(install, "AddReg", line))) {
         for (unsigned n = 0; n < line->field_count; n++) {
-            int err = *line->fields[n] ? apply_section(inf, line, line->fields[n], adapter, why) : 0;
+            int err =
+                *line->fields[n] ? apply_section(inf, line, line->fields[n], adapter, why) : 0;
 
             if (err)
                 return err;

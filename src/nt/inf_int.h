@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An INF in memory: sections of lines of fields, strings already put in (inf_parse.c); what inf.c and inf_apply.c look up in it. */
+/* An INF in memory: sections of lines of fields, strings already put in (inf_parse.c); what inf.c
+ * and inf_apply.c look up in it. */
 #pragma once
 
 #include "nt/inf.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The INF text ("General Syntax Rules for INF Files"): sections, key = fields, quotes with "" inside, ; comments, lines continued by a backslash, %strings%.
- * Sections of the same name are one.
+ * The INF text ("General Syntax Rules for INF Files"): sections, key = fields, quotes with ""
+ * inside, ; comments, lines continued by a backslash, %strings%. Sections of the same name are one.
  */
 #include "nt/inf_int.h"
 #include "nt/utf.h"
@@ -15,10 +15,10 @@ enum { TEXT_MAX = 16 << 20, FIELD_MAX = 65536, SECTION_NAME_MAX = 255 };
 struct parser {
     struct inf *inf;
     const char *at, *end;
-    unsigned line;      /* being read */
-    unsigned first;     /* where the logical line began */
-    char *logical;      /* its text without comments */
-    bool *quoted;       /* whether that character stands between quotes */
+    unsigned line;  /* being read */
+    unsigned first; /* where the logical line began */
+    char *logical;  /* its text without comments */
+    bool *quoted;   /* whether that character stands between quotes */
     size_t length;
     struct inf_section *section;
     struct why *why;
@@ -78,8 +78,7 @@ static int read_logical(struct parser *p)
         }
         if (quoted)
             return bad(p, "a quote is not closed");
-        while (p->length && strchr(" \t\r", p->logical[p->length - 1]) &&
-               !p->quoted[p->length - 1])
+        while (p->length && strchr(" \t\r", p->logical[p->length - 1]) && !p->quoted[p->length - 1])
             p->length--;
         p->at += p->at < p->end;
         p->line++;
@@ -90,7 +89,8 @@ static int read_logical(struct parser *p)
     }
 }
 
-/* Characters [from, to) of the logical line as one field: blanks around it dropped, quotes taken off, "" made ". */
+/* Characters [from, to) of the logical line as one field: blanks around it dropped, quotes taken
+ * off, "" made ". */
 static char *cut(const struct parser *p, size_t from, size_t to)
 {
     char *out;
@@ -270,7 +270,8 @@ static const char *string_value(const struct inf *inf, const char *name)
     return NULL;
 }
 
-/* %name% becomes its string, %% a percent sign; a name that is none (a directory number, say) stays. */
+/* %name% becomes its string, %% a percent sign; a name that is none (a directory number, say)
+ * stays. */
 static int substitute(const struct inf *inf, char **text)
 {
     char *out, *out_end, *at;

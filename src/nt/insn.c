@@ -8,15 +8,16 @@
 
 enum { CACHE_ENTRIES = 64, PAGE = 4096 };
 
-/* Entries are checked against the bytes in memory, so that another image at the same place is seen. */
+/* Entries are checked against the bytes in memory, so that another image at the same place is seen.
+ */
 static __thread struct insn cache[CACHE_ENTRIES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static ZydisDecoder decoder;
 
 static void init(void)
 {
-    invariant(ZYAN_SUCCESS(
-        ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
+    invariant(
+        ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
 }
 
 /* Up to 15 bytes; the next page may not be there. */
@@ -66,8 +67,8 @@ static bool take_register(struct insn *i, const ZydisDecodedOperand *o, bool *ve
     ZydisRegister r = o->reg.value;
     ZydisRegisterClass class = ZydisRegisterGetClass(r);
 
-    *vector = class == ZYDIS_REGCLASS_XMM || class == ZYDIS_REGCLASS_YMM ||
-              class == ZYDIS_REGCLASS_ZMM;
+    *vector =
+        class == ZYDIS_REGCLASS_XMM || class == ZYDIS_REGCLASS_YMM || class == ZYDIS_REGCLASS_ZMM;
     i->reg_bytes = (uint8_t)(ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, r) / 8);
     i->reg_high = r >= ZYDIS_REGISTER_AH && r <= ZYDIS_REGISTER_BH;
     i->reg = *vector ? (uint8_t)ZydisRegisterGetId(r) : general(r);
@@ -100,20 +101,46 @@ static enum insn_kind string_kind(ZydisMnemonic m)
 static bool is_vector_move(ZydisMnemonic m)
 {
     switch (m) {
-    case ZYDIS_MNEMONIC_MOVAPS: case ZYDIS_MNEMONIC_MOVUPS: case ZYDIS_MNEMONIC_MOVAPD:
-    case ZYDIS_MNEMONIC_MOVUPD: case ZYDIS_MNEMONIC_MOVDQA: case ZYDIS_MNEMONIC_MOVDQU:
-    case ZYDIS_MNEMONIC_MOVNTPS: case ZYDIS_MNEMONIC_MOVNTPD: case ZYDIS_MNEMONIC_MOVNTDQ:
-    case ZYDIS_MNEMONIC_MOVNTDQA: case ZYDIS_MNEMONIC_LDDQU: case ZYDIS_MNEMONIC_MOVD:
-    case ZYDIS_MNEMONIC_MOVQ: case ZYDIS_MNEMONIC_MOVSS: case ZYDIS_MNEMONIC_MOVSD:
-    case ZYDIS_MNEMONIC_MOVLPS: case ZYDIS_MNEMONIC_MOVLPD: case ZYDIS_MNEMONIC_MOVHPS:
+    case ZYDIS_MNEMONIC_MOVAPS:
+    case ZYDIS_MNEMONIC_MOVUPS:
+    case ZYDIS_MNEMONIC_MOVAPD:
+    case ZYDIS_MNEMONIC_MOVUPD:
+    case ZYDIS_MNEMONIC_MOVDQA:
+    case ZYDIS_MNEMONIC_MOVDQU:
+    case ZYDIS_MNEMONIC_MOVNTPS:
+    case ZYDIS_MNEMONIC_MOVNTPD:
+    case ZYDIS_MNEMONIC_MOVNTDQ:
+    case ZYDIS_MNEMONIC_MOVNTDQA:
+    case ZYDIS_MNEMONIC_LDDQU:
+    case ZYDIS_MNEMONIC_MOVD:
+    case ZYDIS_MNEMONIC_MOVQ:
+    case ZYDIS_MNEMONIC_MOVSS:
+    case ZYDIS_MNEMONIC_MOVSD:
+    case ZYDIS_MNEMONIC_MOVLPS:
+    case ZYDIS_MNEMONIC_MOVLPD:
+    case ZYDIS_MNEMONIC_MOVHPS:
     case ZYDIS_MNEMONIC_MOVHPD:
-    case ZYDIS_MNEMONIC_VMOVAPS: case ZYDIS_MNEMONIC_VMOVUPS: case ZYDIS_MNEMONIC_VMOVAPD:
-    case ZYDIS_MNEMONIC_VMOVUPD: case ZYDIS_MNEMONIC_VMOVDQA: case ZYDIS_MNEMONIC_VMOVDQU:
-    case ZYDIS_MNEMONIC_VMOVNTPS: case ZYDIS_MNEMONIC_VMOVNTPD: case ZYDIS_MNEMONIC_VMOVNTDQ:
-    case ZYDIS_MNEMONIC_VMOVNTDQA: case ZYDIS_MNEMONIC_VLDDQU: case ZYDIS_MNEMONIC_VMOVD:
-    case ZYDIS_MNEMONIC_VMOVQ: case ZYDIS_MNEMONIC_VMOVSS: case ZYDIS_MNEMONIC_VMOVSD:
-    case ZYDIS_MNEMONIC_VMOVDQA32: case ZYDIS_MNEMONIC_VMOVDQA64: case ZYDIS_MNEMONIC_VMOVDQU8:
-    case ZYDIS_MNEMONIC_VMOVDQU16: case ZYDIS_MNEMONIC_VMOVDQU32: case ZYDIS_MNEMONIC_VMOVDQU64:
+    case ZYDIS_MNEMONIC_VMOVAPS:
+    case ZYDIS_MNEMONIC_VMOVUPS:
+    case ZYDIS_MNEMONIC_VMOVAPD:
+    case ZYDIS_MNEMONIC_VMOVUPD:
+    case ZYDIS_MNEMONIC_VMOVDQA:
+    case ZYDIS_MNEMONIC_VMOVDQU:
+    case ZYDIS_MNEMONIC_VMOVNTPS:
+    case ZYDIS_MNEMONIC_VMOVNTPD:
+    case ZYDIS_MNEMONIC_VMOVNTDQ:
+    case ZYDIS_MNEMONIC_VMOVNTDQA:
+    case ZYDIS_MNEMONIC_VLDDQU:
+    case ZYDIS_MNEMONIC_VMOVD:
+    case ZYDIS_MNEMONIC_VMOVQ:
+    case ZYDIS_MNEMONIC_VMOVSS:
+    case ZYDIS_MNEMONIC_VMOVSD:
+    case ZYDIS_MNEMONIC_VMOVDQA32:
+    case ZYDIS_MNEMONIC_VMOVDQA64:
+    case ZYDIS_MNEMONIC_VMOVDQU8:
+    case ZYDIS_MNEMONIC_VMOVDQU16:
+    case ZYDIS_MNEMONIC_VMOVDQU32:
+    case ZYDIS_MNEMONIC_VMOVDQU64:
         return true;
     default:
         return false;
@@ -123,17 +150,31 @@ static bool is_vector_move(ZydisMnemonic m)
 static enum insn_kind general_kind(ZydisMnemonic m, bool to_memory)
 {
     switch (m) {
-    case ZYDIS_MNEMONIC_MOV: case ZYDIS_MNEMONIC_MOVBE: case ZYDIS_MNEMONIC_MOVNTI:
-    case ZYDIS_MNEMONIC_MOVZX: case ZYDIS_MNEMONIC_MOVSX: case ZYDIS_MNEMONIC_MOVSXD:
+    case ZYDIS_MNEMONIC_MOV:
+    case ZYDIS_MNEMONIC_MOVBE:
+    case ZYDIS_MNEMONIC_MOVNTI:
+    case ZYDIS_MNEMONIC_MOVZX:
+    case ZYDIS_MNEMONIC_MOVSX:
+    case ZYDIS_MNEMONIC_MOVSXD:
         return to_memory ? INSN_STORE : INSN_LOAD;
-    case ZYDIS_MNEMONIC_ADD: case ZYDIS_MNEMONIC_ADC: case ZYDIS_MNEMONIC_SUB:
-    case ZYDIS_MNEMONIC_SBB: case ZYDIS_MNEMONIC_AND: case ZYDIS_MNEMONIC_OR:
-    case ZYDIS_MNEMONIC_XOR: case ZYDIS_MNEMONIC_CMP: case ZYDIS_MNEMONIC_TEST:
+    case ZYDIS_MNEMONIC_ADD:
+    case ZYDIS_MNEMONIC_ADC:
+    case ZYDIS_MNEMONIC_SUB:
+    case ZYDIS_MNEMONIC_SBB:
+    case ZYDIS_MNEMONIC_AND:
+    case ZYDIS_MNEMONIC_OR:
+    case ZYDIS_MNEMONIC_XOR:
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_TEST:
         return to_memory ? INSN_ALU_TO_MEMORY : INSN_ALU_TO_REGISTER;
-    case ZYDIS_MNEMONIC_INC: case ZYDIS_MNEMONIC_DEC: case ZYDIS_MNEMONIC_NEG:
+    case ZYDIS_MNEMONIC_INC:
+    case ZYDIS_MNEMONIC_DEC:
+    case ZYDIS_MNEMONIC_NEG:
     case ZYDIS_MNEMONIC_NOT:
         return INSN_UNARY;
-    case ZYDIS_MNEMONIC_BT: case ZYDIS_MNEMONIC_BTS: case ZYDIS_MNEMONIC_BTR:
+    case ZYDIS_MNEMONIC_BT:
+    case ZYDIS_MNEMONIC_BTS:
+    case ZYDIS_MNEMONIC_BTR:
     case ZYDIS_MNEMONIC_BTC:
         return INSN_BIT;
     case ZYDIS_MNEMONIC_XCHG:
@@ -173,8 +214,7 @@ static void classify(struct insn *i, const ZydisDecodedInstruction *d, const Zyd
     i->sign_extend = i->mnemonic == ZYDIS_MNEMONIC_MOVSX || i->mnemonic == ZYDIS_MNEMONIC_MOVSXD;
     i->byte_swap = i->mnemonic == ZYDIS_MNEMONIC_MOVBE;
     i->wide_vector = d->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY;
-    i->vector_high =
-        i->mnemonic == ZYDIS_MNEMONIC_MOVHPS || i->mnemonic == ZYDIS_MNEMONIC_MOVHPD;
+    i->vector_high = i->mnemonic == ZYDIS_MNEMONIC_MOVHPS || i->mnemonic == ZYDIS_MNEMONIC_MOVHPD;
     if (!vector)
         i->kind = (uint8_t)general_kind(d->mnemonic, memory_first);
     else if (!masked && is_vector_move(d->mnemonic))
@@ -184,19 +224,31 @@ static void classify(struct insn *i, const ZydisDecodedInstruction *d, const Zyd
 static bool is_privileged(ZydisMnemonic m, const ZydisDecodedInstruction *d)
 {
     switch (m) {
-    case ZYDIS_MNEMONIC_CLI: case ZYDIS_MNEMONIC_STI: case ZYDIS_MNEMONIC_HLT:
-    case ZYDIS_MNEMONIC_INT: case ZYDIS_MNEMONIC_INT3: case ZYDIS_MNEMONIC_RDMSR:
-    case ZYDIS_MNEMONIC_WRMSR: case ZYDIS_MNEMONIC_RDPMC: case ZYDIS_MNEMONIC_IN:
-    case ZYDIS_MNEMONIC_OUT: case ZYDIS_MNEMONIC_INSB: case ZYDIS_MNEMONIC_INSW:
-    case ZYDIS_MNEMONIC_INSD: case ZYDIS_MNEMONIC_OUTSB: case ZYDIS_MNEMONIC_OUTSW:
-    case ZYDIS_MNEMONIC_OUTSD: case ZYDIS_MNEMONIC_INVLPG:
+    case ZYDIS_MNEMONIC_CLI:
+    case ZYDIS_MNEMONIC_STI:
+    case ZYDIS_MNEMONIC_HLT:
+    case ZYDIS_MNEMONIC_INT:
+    case ZYDIS_MNEMONIC_INT3:
+    case ZYDIS_MNEMONIC_RDMSR:
+    case ZYDIS_MNEMONIC_WRMSR:
+    case ZYDIS_MNEMONIC_RDPMC:
+    case ZYDIS_MNEMONIC_IN:
+    case ZYDIS_MNEMONIC_OUT:
+    case ZYDIS_MNEMONIC_INSB:
+    case ZYDIS_MNEMONIC_INSW:
+    case ZYDIS_MNEMONIC_INSD:
+    case ZYDIS_MNEMONIC_OUTSB:
+    case ZYDIS_MNEMONIC_OUTSW:
+    case ZYDIS_MNEMONIC_OUTSD:
+    case ZYDIS_MNEMONIC_INVLPG:
         return true;
     default:
         return (d->attributes & ZYDIS_ATTRIB_IS_PRIVILEGED) != 0;
     }
 }
 
-/* Of mov to and from control and debug registers, `immediate` keeps which one, and memory_bytes whether it is written. */
+/* Of mov to and from control and debug registers, `immediate` keeps which one, and memory_bytes
+ * whether it is written. */
 static void take_privileged(struct insn *i, const ZydisDecodedInstruction *d,
                             const ZydisDecodedOperand *o)
 {
@@ -213,8 +265,7 @@ static void take_privileged(struct insn *i, const ZydisDecodedInstruction *d,
                 i->memory_bytes = n == 0;
             } else if (general(r) < INSN_BASE_RIP) {
                 i->reg = general(r);
-                i->reg_bytes =
-                    (uint8_t)(ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, r) / 8);
+                i->reg_bytes = (uint8_t)(ZydisRegisterGetWidth(ZYDIS_MACHINE_MODE_LONG_64, r) / 8);
             }
         }
     }
@@ -230,8 +281,8 @@ static void decode(struct insn *i, size_t available)
         return;
     i->length = d.length;
     i->mnemonic = (uint16_t)d.mnemonic;
-    i->repeat = (d.attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
-                                 ZYDIS_ATTRIB_HAS_REPNE)) != 0;
+    i->repeat = (d.attributes &
+                 (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) != 0;
     if (is_privileged(d.mnemonic, &d)) {
         take_privileged(i, &d, operands);
     } else if (d.meta.category == ZYDIS_CATEGORY_STRINGOP) {
@@ -250,8 +301,8 @@ struct insn *insn_at(uintptr_t rip)
     if (likely(i->rip == rip && i->length != 0 && memcmp(i->bytes, (void *)rip, i->length) == 0))
         return i;
     pthread_once(&once, init);
-    *i = (struct insn){.rip = rip, .reg = INSN_NO_REGISTER, .base = INSN_NO_REGISTER,
-                       .index = INSN_NO_REGISTER};
+    *i = (struct insn){
+        .rip = rip, .reg = INSN_NO_REGISTER, .base = INSN_NO_REGISTER, .index = INSN_NO_REGISTER};
     decode(i, fetch(rip, i->bytes));
     return i;
 }

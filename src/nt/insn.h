@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One instruction at which a thread faulted: decoded once (insn.c), then carried out on the thread's saved registers: loads and stores that touch device registers
- * or the shared user data page (emulate.c, vector.c), and instructions that only kernel mode may run (privileged.c). All of it runs inside the fault handler:
- * no allocation, no locks but the device's own.
+ * One instruction at which a thread faulted: decoded once (insn.c), then carried out on the
+ * thread's saved registers: loads and stores that touch device registers or the shared user data
+ * page (emulate.c, vector.c), and instructions that only kernel mode may run (privileged.c). All of
+ * it runs inside the fault handler: no allocation, no locks but the device's own.
  */
 #pragma once
 
@@ -60,11 +61,13 @@ void insn_text(const struct insn *i, char *out, size_t size);
 bool insn_emulate_memory(const struct insn *i, ucontext_t *uc);
 bool insn_emulate_privileged(struct insn *i, ucontext_t *uc, const struct nt_image *image);
 
-/* Registers of the saved thread. Writing 4 bytes clears the upper half, writing fewer leaves the rest. */
+/* Registers of the saved thread. Writing 4 bytes clears the upper half, writing fewer leaves the
+ * rest. */
 uint64_t insn_reg_read(const ucontext_t *uc, unsigned reg, unsigned bytes, bool high);
 void insn_reg_write(ucontext_t *uc, unsigned reg, unsigned bytes, bool high, uint64_t value);
 
-/* vector.c. zero_rest: the register's bytes behind become 0 (up to 16, or all of it for VEX and EVEX encodings). false: not in the saved state. */
+/* vector.c. zero_rest: the register's bytes behind become 0 (up to 16, or all of it for VEX and
+ * EVEX encodings). false: not in the saved state. */
 void vector_init(void);
 bool vector_read(const ucontext_t *uc, unsigned reg, void *out, size_t bytes);
 bool vector_write(ucontext_t *uc, unsigned reg, const void *in, size_t bytes, bool wide);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* IRPs: made, sent down a stack, completed up again, cancelled; and what drivers ask about their device. */
+/* IRPs: made, sent down a stack, completed up again, cancelled; and what drivers ask about their
+ * device. */
 #include "nt/export.h"
 #include "nt/finding.h"
 #include "nt/ledger.h"
@@ -76,7 +77,8 @@ NTSTATUS NTAPI IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp)
 }
 NT_EXPORT(IofCallDriver);
 
-/* Calls the completion routine that the driver above set in this location; false when it keeps the IRP. */
+/* Calls the completion routine that the driver above set in this location; false when it keeps the
+ * IRP. */
 static bool complete_one(PIRP irp, PIO_STACK_LOCATION location)
 {
     bool above = irp->CurrentLocation <= irp->StackCount;
@@ -304,7 +306,8 @@ NTSTATUS NTAPI IoSetDeviceInterfaceState(PUNICODE_STRING SymbolicLinkName, BOOLE
 }
 NT_EXPORT(IoSetDeviceInterfaceState);
 
-/* What the bus knows of its devices is in the resources and config space; strings about them are not kept. */
+/* What the bus knows of its devices is in the resources and config space; strings about them are
+ * not kept. */
 NTSTATUS NTAPI IoGetDeviceProperty(PDEVICE_OBJECT DeviceObject,
                                    DEVICE_REGISTRY_PROPERTY DeviceProperty, ULONG BufferLength,
                                    PVOID PropertyBuffer, PULONG ResultLength)
@@ -332,7 +335,8 @@ NTSTATUS NTAPI IoGetDeviceProperty(PDEVICE_OBJECT DeviceObject,
 }
 NT_EXPORT(IoGetDeviceProperty);
 
-/* NDIS miniports get their DMA from NDIS. A driver that asks the bus is told in the log why it got none. */
+/* NDIS miniports get their DMA from NDIS. A driver that asks the bus is told in the log why it got
+ * none. */
 PDMA_ADAPTER NTAPI IoGetDmaAdapter(PDEVICE_OBJECT PhysicalDeviceObject,
                                    PDEVICE_DESCRIPTION DeviceDescription,
                                    PULONG NumberOfMapRegisters)

@@ -184,12 +184,21 @@ bool nt_ledger_remove(enum nt_resource kind, const void *object)
     return false;
 }
 
+static uint64_t next_fail_at; /* atomic */
+
+void nt_fail_next_owner_at(uint64_t n)
+{
+    __atomic_store_n(&next_fail_at, n, __ATOMIC_RELAXED);
+}
+
 struct nt_owner *nt_owner_new(const char *name)
 {
     struct nt_owner *o = calloc(1, sizeof *o);
 
-    if (o)
-        snprintf(o->name, sizeof o->name, "%s", name);
+    if (!o)
+        return NULL;
+    snprintf(o->name, sizeof o->name, "%s", name);
+    o->fail_at = __atomic_exchange_n(&next_fail_at, 0, __ATOMIC_RELAXED);
     return o;
 }
 

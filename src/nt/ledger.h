@@ -75,4 +75,5 @@ uint64_t nt_ledger_report(const struct nt_owner *o, const char *rule);
  * says no. With nt_fail_at(o, n) the n-th question (from 1) asked by that owner from now on is answered no, once. */
 bool nt_may_allocate(void);
 void nt_fail_at(struct nt_owner *o, uint64_t n);
+void nt_fail_next_owner_at(uint64_t n); /* the same for the next owner that is made, from its first question on: DriverEntry's */
 uint64_t nt_allocations_asked(const struct nt_owner *o); /* since nt_fail_at */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MDLs. A "physical page" is the page number of the virtual address: every page is always resident, and a device cannot use such an address, as its DMA map knows it
- * not. So locking is bookkeeping, and mapping gives the address that the MDL was made from.
+ * MDLs. A "physical page" is the page number of the virtual address: every page is always resident,
+ * and a device cannot use such an address, as its DMA map knows it not. So locking is bookkeeping,
+ * and mapping gives the address that the MDL was made from.
  */
 #include "nt/export.h"
 #include "nt/finding.h"
@@ -82,19 +83,20 @@ VOID NTAPI IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddres
 
     if ((PCHAR)VirtualAddress < first || offset > SourceMdl->ByteCount ||
         Length > SourceMdl->ByteCount - offset) {
-        finding_report("NT-MDL", "IoBuildPartialMdl: %u bytes at %p lie outside the source MDL", Length,
-                       VirtualAddress);
+        finding_report("NT-MDL", "IoBuildPartialMdl: %u bytes at %p lie outside the source MDL",
+                       Length, VirtualAddress);
         return;
     }
     if (Length == 0)
         Length = SourceMdl->ByteCount - offset;
     MmInitializeMdl(TargetMdl, VirtualAddress, Length);
     if (TargetMdl->Size > size)
-        finding_report("NT-MDL", "IoBuildPartialMdl: the target MDL is too small for %u bytes", Length);
+        finding_report("NT-MDL", "IoBuildPartialMdl: the target MDL is too small for %u bytes",
+                       Length);
     TargetMdl->Size = size;
     TargetMdl->MdlFlags =
-        (CSHORT)(MDL_PARTIAL | (SourceMdl->MdlFlags &
-                                (MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA)));
+        (CSHORT)(MDL_PARTIAL |
+                 (SourceMdl->MdlFlags & (MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA)));
     if (TargetMdl->MdlFlags & (MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA))
         TargetMdl->MappedSystemVa = (PCHAR)SourceMdl->MappedSystemVa + offset;
     fill_pages(TargetMdl);
@@ -119,7 +121,8 @@ VOID NTAPI MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE Access
     (void)AccessMode;
     NT_DISPATCH_MAX();
     if (mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL))
-        finding_report("NT-MDL", "MmProbeAndLockPages: the MDL's pages are locked or nonpaged already");
+        finding_report("NT-MDL",
+                       "MmProbeAndLockPages: the MDL's pages are locked or nonpaged already");
     mdl->MdlFlags = (CSHORT)(mdl->MdlFlags | MDL_PAGES_LOCKED |
                              (Operation == IoReadAccess ? 0 : MDL_WRITE_OPERATION));
     fill_pages(mdl);
@@ -195,7 +198,8 @@ NTSTATUS NTAPI MmAdvanceMdl(PMDL Mdl, ULONG NumberOfBytes)
 }
 NT_EXPORT(MmAdvanceMdl);
 
-/* Execution and writing cannot be taken from pages that other memory shares: the request is granted without effect, as a driver cannot tell. */
+/* Execution and writing cannot be taken from pages that other memory shares: the request is granted
+ * without effect, as a driver cannot tell. */
 NTSTATUS NTAPI MmProtectMdlSystemAddress(PMDL MemoryDescriptorList, ULONG NewProtect)
 {
     (void)NewProtect;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that is not pool: contiguous and noncached blocks, I/O space; and questions about addresses. */
+/* Memory that is not pool: contiguous and noncached blocks, I/O space; and questions about
+ * addresses. */
 #include "nt/device.h"
 #include "nt/export.h"
 #include "nt/finding.h"
@@ -119,15 +120,17 @@ PVOID NTAPI MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes,
 }
 NT_EXPORT(MmAllocateContiguousMemorySpecifyCache);
 
-PVOID NTAPI MmAllocateContiguousMemorySpecifyCacheNode(
-    SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
-    PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple,
-    MEMORY_CACHING_TYPE CacheType, NODE_REQUIREMENT PreferredNode)
+PVOID NTAPI MmAllocateContiguousMemorySpecifyCacheNode(SIZE_T NumberOfBytes,
+                                                       PHYSICAL_ADDRESS LowestAcceptableAddress,
+                                                       PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                                       PHYSICAL_ADDRESS BoundaryAddressMultiple,
+                                                       MEMORY_CACHING_TYPE CacheType,
+                                                       NODE_REQUIREMENT PreferredNode)
 {
     (void)PreferredNode;
     return MmAllocateContiguousMemorySpecifyCache(NumberOfBytes, LowestAcceptableAddress,
-                                                  HighestAcceptableAddress,
-                                                  BoundaryAddressMultiple, CacheType);
+                                                  HighestAcceptableAddress, BoundaryAddressMultiple,
+                                                  CacheType);
 }
 NT_EXPORT(MmAllocateContiguousMemorySpecifyCacheNode);
 
@@ -139,8 +142,8 @@ PVOID NTAPI MmAllocateContiguousNodeMemory(SIZE_T NumberOfBytes,
 {
     (void)Protect, (void)PreferredNode;
     return MmAllocateContiguousMemorySpecifyCache(NumberOfBytes, LowestAcceptableAddress,
-                                                  HighestAcceptableAddress,
-                                                  BoundaryAddressMultiple, MmCached);
+                                                  HighestAcceptableAddress, BoundaryAddressMultiple,
+                                                  MmCached);
 }
 NT_EXPORT(MmAllocateContiguousNodeMemory);
 
@@ -199,9 +202,9 @@ PVOID NTAPI MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes,
     if (va)
         nt_ledger_add(NT_RES_IO_SPACE, va, NumberOfBytes, 0);
     else
-        finding_report("NT-MMIO", "MmMapIoSpace: 0x%llx bytes at physical address 0x%llx lie in no BAR",
-                       (unsigned long long)NumberOfBytes,
-                       (unsigned long long)PhysicalAddress.QuadPart);
+        finding_report(
+            "NT-MMIO", "MmMapIoSpace: 0x%llx bytes at physical address 0x%llx lie in no BAR",
+            (unsigned long long)NumberOfBytes, (unsigned long long)PhysicalAddress.QuadPart);
     return va;
 }
 NT_EXPORT(MmMapIoSpace);
@@ -216,7 +219,8 @@ NT_EXPORT(MmMapIoSpaceEx);
 VOID NTAPI MmUnmapIoSpace(PVOID BaseAddress, SIZE_T NumberOfBytes)
 {
     NT_DISPATCH_MAX();
-    if (nt_ledger_remove(NT_RES_IO_SPACE, BaseAddress) && !nt_mmio_unmap(BaseAddress, NumberOfBytes))
+    if (nt_ledger_remove(NT_RES_IO_SPACE, BaseAddress) &&
+        !nt_mmio_unmap(BaseAddress, NumberOfBytes))
         finding_report("NT-MMIO", "MmUnmapIoSpace: 0x%llx bytes at %p are not what was mapped",
                        (unsigned long long)NumberOfBytes, BaseAddress);
 }

@@ -12,7 +12,7 @@ enum {
     /* Offsets and sizes. */
     DOS_BYTES = 64,
     DOS_PE_OFFSET = 0x3c,
-    COFF_BYTES = 24, /* with the signature */
+    COFF_BYTES = 24,      /* with the signature */
     OPTIONAL_BYTES = 112, /* without the directories */
     SECTION_BYTES = 40,
 };
@@ -51,8 +51,8 @@ static const char *machine_name(uint16_t machine)
     static const struct {
         uint16_t machine;
         const char *name;
-    } names[] = {{0x014c, "32-bit x86"}, {0xaa64, "ARM64"},   {0x01c0, "ARM"},
-                 {0x01c4, "ARM"},        {0x0200, "Itanium"}, {0x5064, "RISC-V"},
+    } names[] = {{0x014c, "32-bit x86"},    {0xaa64, "ARM64"},   {0x01c0, "ARM"},
+                 {0x01c4, "ARM"},           {0x0200, "Itanium"}, {0x5064, "RISC-V"},
                  {0x0ebc, "EFI byte code"}, {0xa641, "ARM64EC"}};
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -125,8 +125,8 @@ static int parse_optional(const struct file *f, uint64_t at, uint16_t bytes, str
         return REFUSE(f, "%s: %u data directories do not fit into the header", f->name,
                       directories);
     for (uint32_t i = 0; i < directories; i++)
-        out->directories[i] = (struct pe_range){u32(p + OPTIONAL_BYTES + i * 8),
-                                                u32(p + OPTIONAL_BYTES + i * 8 + 4)};
+        out->directories[i] =
+            (struct pe_range){u32(p + OPTIONAL_BYTES + i * 8), u32(p + OPTIONAL_BYTES + i * 8 + 4)};
     return check_sizes(f, p, out);
 }
 
@@ -171,8 +171,9 @@ static int parse_sections(const struct file *f, uint64_t at, struct pe *out)
             return err;
         if (s->memory.rva % PE_PAGE != 0 || s->memory.rva < free_from ||
             (uint64_t)s->memory.rva + s->memory.size > out->image_size)
-            return REFUSE(f, "%s: section %s (0x%x bytes at RVA 0x%x) lies outside the image or over another",
-                          f->name, s->name, s->memory.size, s->memory.rva);
+            return REFUSE(
+                f, "%s: section %s (0x%x bytes at RVA 0x%x) lies outside the image or over another",
+                f->name, s->name, s->memory.size, s->memory.rva);
         free_from = (uint64_t)s->memory.rva + s->memory.size;
     }
     return 0;
@@ -186,9 +187,10 @@ static int check_entry(const struct file *f, const struct pe *pe)
         const struct pe_section *s = &pe->sections[i];
 
         if (pe->entry >= s->memory.rva && pe->entry - s->memory.rva < s->memory.size)
-            return s->execute ? 0
-                              : REFUSE(f, "%s: entry point 0x%x is in section %s, which holds no code",
-                                       f->name, pe->entry, s->name);
+            return s->execute
+                       ? 0
+                       : REFUSE(f, "%s: entry point 0x%x is in section %s, which holds no code",
+                                f->name, pe->entry, s->name);
     }
     return REFUSE(f, "%s: entry point 0x%x is outside every section", f->name, pe->entry);
 }

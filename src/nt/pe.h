@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PE32+ format ("PE Format", Microsoft), as far as a kernel driver needs it. pe_parse judges the file; the other functions work on the image in memory,
- * whose directories and tables are as hostile as the file they came from: every RVA is checked against the image.
+ * The PE32+ format ("PE Format", Microsoft), as far as a kernel driver needs it. pe_parse judges
+ * the file; the other functions work on the image in memory, whose directories and tables are as
+ * hostile as the file they came from: every RVA is checked against the image.
  */
 #pragma once
 
@@ -48,7 +49,8 @@ uint64_t pe_u64(const struct pe_view *v, uint32_t rva); /* unaligned; the caller
 
 int pe_relocate(const struct pe_view *v, struct pe_range table, uint64_t delta);
 
-/* Calls bind for each import, in order; what it returns through address goes into the slot. Strings live for the call only. */
+/* Calls bind for each import, in order; what it returns through address goes into the slot. Strings
+ * live for the call only. */
 typedef int (*pe_bind)(void *arg, const char *module, const char *name, uint64_t *address);
 int pe_bind_imports(const struct pe_view *v, struct pe_range table, pe_bind bind, void *arg);
 

@@ -6,7 +6,8 @@
 
 enum { RELOC_ABSOLUTE = 0, RELOC_DIR64 = 10 };
 enum { DESCRIPTOR_BYTES = 20, IMPORT_NAME_MAX = 256, IMPORTS_MAX = 8192 };
-/* The load configuration: its own size, and the address of the cookie ("Load Configuration Layout", PE32+). */
+/* The load configuration: its own size, and the address of the cookie ("Load Configuration Layout",
+ * PE32+). */
 enum { CONFIG_COOKIE = 88 };
 static const uint64_t default_cookie = 0x00002b992ddfa232;
 
@@ -91,7 +92,8 @@ int pe_relocate(const struct pe_view *v, struct pe_range table, uint64_t delta)
     return 0;
 }
 
-/* The string at an RVA with its NUL, copied out; false when it is not in the image, too long or not printable. */
+/* The string at an RVA with its NUL, copied out; false when it is not in the image, too long or not
+ * printable. */
 static bool string_at(const struct pe_view *v, uint64_t rva, char out[IMPORT_NAME_MAX])
 {
     for (uint32_t i = 0; i < IMPORT_NAME_MAX; i++) {
@@ -126,8 +128,8 @@ static int bind_one(const struct pe_view *v, struct binding *b, const char *modu
         return REFUSE(v, "%s: more than %d imports", v->name, IMPORTS_MAX);
     /* Before the name stands a hint of two bytes. */
     if (thunk > v->size || !string_at(v, thunk + 2, name))
-        return REFUSE(v, "%s: the name of an import from %s (RVA 0x%llx) is not in the image", v->name,
-                      module, (unsigned long long)thunk);
+        return REFUSE(v, "%s: the name of an import from %s (RVA 0x%llx) is not in the image",
+                      v->name, module, (unsigned long long)thunk);
     err = b->bind(b->arg, module, name, &address);
     if (!err)
         put_u64(v, slot, address);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions that fault in user mode but are a kernel driver's right, or its mistake. cr8 is the IRQL; interrupts cannot be masked here, as none comes into running
- * driver code, so cli and sti do nothing. What touches the processor itself is reported once and has no effect.
+ * Instructions that fault in user mode but are a kernel driver's right, or its mistake. cr8 is the
+ * IRQL; interrupts cannot be masked here, as none comes into running driver code, so cli and sti do
+ * nothing. What touches the processor itself is reported once and has no effect.
  */
 #include "nt/image.h"
 #include "nt/insn.h"
@@ -48,8 +49,9 @@ static bool move_control(struct insn *i, ucontext_t *uc, const struct nt_image *
     if (i->reg == INSN_NO_REGISTER)
         return false;
     if (i->immediate != ZYDIS_REGISTER_CR8) {
-        report(i, image, write ? "writes a control or debug register; nothing is changed"
-                               : "reads a control or debug register; the value is made up");
+        report(i, image,
+               write ? "writes a control or debug register; nothing is changed"
+                     : "reads a control or debug register; the value is made up");
         if (!write)
             insn_reg_write(uc, i->reg, 8, false, control_value(i->immediate));
         return true;
@@ -71,12 +73,17 @@ static bool move_control(struct insn *i, ucontext_t *uc, const struct nt_image *
 /* Codes of __fastfail (winnt.h's FAST_FAIL_*, Microsoft's page "__fastfail"). */
 static const char *fastfail_name(uint32_t code)
 {
-    static const char *const names[] = {
-        [0] = "legacy stack check failure", [1] = "virtual call guard failure",
-        [2] = "stack cookie overwritten", [3] = "corrupt LIST_ENTRY",
-        [4] = "incorrect stack", [5] = "invalid argument", [6] = "security cookie not initialised",
-        [7] = "fatal exit", [8] = "array bounds exceeded", [9] = "unsafe registry access",
-        [10] = "control flow guard failure"};
+    static const char *const names[] = {[0] = "legacy stack check failure",
+                                        [1] = "virtual call guard failure",
+                                        [2] = "stack cookie overwritten",
+                                        [3] = "corrupt LIST_ENTRY",
+                                        [4] = "incorrect stack",
+                                        [5] = "invalid argument",
+                                        [6] = "security cookie not initialised",
+                                        [7] = "fatal exit",
+                                        [8] = "array bounds exceeded",
+                                        [9] = "unsafe registry access",
+                                        [10] = "control flow guard failure"};
 
     return code < ARRAY_LEN(names) ? names[code] : "code unknown here";
 }
@@ -89,8 +96,8 @@ static bool interrupt(struct insn *i, const ucontext_t *uc, const struct nt_imag
 
     switch (i->immediate) {
     case INT_FASTFAIL:
-        finding_report("NT-FASTFAIL", "%s+0x%llx: fails fast with code %u: %s", nt_image_name(image), rva,
-                       code, fastfail_name(code));
+        finding_report("NT-FASTFAIL", "%s+0x%llx: fails fast with code %u: %s",
+                       nt_image_name(image), rva, code, fastfail_name(code));
         snprintf(line, sizeof line, "%s+0x%llx: fail fast, code %u (%s)", nt_image_name(image), rva,
                  code, fastfail_name(code));
         nt_fault_give_up(line);
@@ -109,7 +116,8 @@ static bool port(struct insn *i, ucontext_t *uc, const struct nt_image *image)
     switch (i->mnemonic) {
     case ZYDIS_MNEMONIC_IN:
         report(i, image, "reads an I/O port; there is none, all ones are read");
-        insn_reg_write(uc, RAX, i->reg_bytes && i->reg == RAX ? i->reg_bytes : 1, false, UINT64_MAX);
+        insn_reg_write(uc, RAX, i->reg_bytes && i->reg == RAX ? i->reg_bytes : 1, false,
+                       UINT64_MAX);
         return true;
     case ZYDIS_MNEMONIC_OUT:
         report(i, image, "writes an I/O port; there is none");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree of keys and values. One lock per registry. Keys are never freed before the registry is: a deleted one leaves the tree and waits on a list, as
- * handles may still name it.
+ * The tree of keys and values. One lock per registry. Keys are never freed before the registry is:
+ * a deleted one leaves the tree and waits on a list, as handles may still name it.
  */
 #include "nt/reg_int.h"
 #include "nt/utf.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the .reg text form (version 5). Two passes over the text: the first only checks, so that a bad line leaves the registry as it was. Grammar:
- * [key], [-key], "name"=value, @=value; values "text", dword:, hex:, hex(type):, and - which deletes.
+ * Reading the .reg text form (version 5). Two passes over the text: the first only checks, so that
+ * a bad line leaves the registry as it was. Grammar: [key], [-key], "name"=value, @=value; values
+ * "text", dword:, hex:, hex(type):, and - which deletes.
  */
 #include "nt/reg_int.h"
 #include "nt/utf.h"

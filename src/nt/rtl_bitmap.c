@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bitmaps in the caller's buffer. A range that leaves the bitmap is a finding and touches nothing. */
+/* Bitmaps in the caller's buffer. A range that leaves the bitmap is a finding and touches nothing.
+ */
 #include "nt/export.h"
 #include "nt/finding.h"
 

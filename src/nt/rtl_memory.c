@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The C library functions that images import from ntoskrnl, in the Windows calling convention; linked drivers have the C library's own. */
+/* The C library functions that images import from ntoskrnl, in the Windows calling convention;
+ * linked drivers have the C library's own. */
 #include "nt/export.h"
 #include "nt/utf.h"
 
@@ -246,7 +247,8 @@ static int NTAPI nt_atoi(const char *s)
 NT_EXPORT_AS(atoi, nt_atoi);
 NT_EXPORT_AS(atol, nt_atoi);
 
-/* Stack probe: RAX bytes will be used below RSP; it may change no register. Our stacks are mapped whole, so there is nothing to touch. */
+/* Stack probe: RAX bytes will be used below RSP; it may change no register. Our stacks are mapped
+ * whole, so there is nothing to touch. */
 __asm__(".pushsection .text\n"
         ".type nt_stack_probe, @function\n"
         "nt_stack_probe: ret\n"

@@ -88,7 +88,7 @@ NTSTATUS NTAPI RtlInt64ToUnicodeString(ULONGLONG Value, ULONG Base, PUNICODE_STR
     if (Base != 2 && Base != 8 && Base != 10 && Base != 16)
         return STATUS_INVALID_PARAMETER;
     do {
-        digits[--at] = (WCHAR)"0123456789ABCDEF"[Value % Base];
+        digits[--at] = (WCHAR) "0123456789ABCDEF"[Value % Base];
         Value /= Base;
     } while (Value != 0);
     bytes = (USHORT)((ARRAY_LEN(digits) - at) * 2);
@@ -152,7 +152,8 @@ NTSTATUS NTAPI RtlGUIDFromString(PCUNICODE_STRING GuidString, GUID *Guid)
 }
 NT_EXPORT(RtlGUIDFromString);
 
-/* A Lehmer generator modulo 2^31 - 1; the page promises values below that, from a seed that is updated. */
+/* A Lehmer generator modulo 2^31 - 1; the page promises values below that, from a seed that is
+ * updated. */
 ULONG NTAPI RtlRandomEx(PULONG Seed)
 {
     uint64_t x = *Seed % MAXLONG;
@@ -186,7 +187,8 @@ static unsigned month_days(unsigned year, unsigned month)
 /* 1 January 1601 was a Monday. */
 VOID NTAPI RtlTimeToTimeFields(PLARGE_INTEGER Time, PTIME_FIELDS TimeFields)
 {
-    uint64_t t = (uint64_t)Time->QuadPart & MAXLONGLONG, days = t / day_100ns, in_day = t % day_100ns;
+    uint64_t t = (uint64_t)Time->QuadPart & MAXLONGLONG, days = t / day_100ns,
+             in_day = t % day_100ns;
     unsigned year = (unsigned)(FIRST_YEAR + days / DAYS_400 * 400), month = 1;
 
     TimeFields->Weekday = (CSHORT)((days + 1) % 7);
@@ -219,10 +221,9 @@ BOOLEAN NTAPI RtlTimeFieldsToTime(PTIME_FIELDS TimeFields, PLARGE_INTEGER Time)
     days = y * 365 + y / 4 - y / 100 + y / 400 + (uint64_t)f->Day - 1;
     for (unsigned m = 1; m < (unsigned)f->Month; m++)
         days += month_days((unsigned)f->Year, m);
-    Time->QuadPart =
-        (LONGLONG)(days * day_100ns + (uint64_t)f->Hour * 36000000000u +
-                   (uint64_t)f->Minute * 600000000u + (uint64_t)f->Second * 10000000u +
-                   (uint64_t)f->Milliseconds * 10000u);
+    Time->QuadPart = (LONGLONG)(days * day_100ns + (uint64_t)f->Hour * 36000000000u +
+                                (uint64_t)f->Minute * 600000000u + (uint64_t)f->Second * 10000000u +
+                                (uint64_t)f->Milliseconds * 10000u);
     return TRUE;
 }
 NT_EXPORT(RtlTimeFieldsToTime);

@@ -9,7 +9,8 @@
 
 enum { LINE_MAX_BYTES = 512 }; /* what DbgPrint sends at most, as its page says */
 
-/* One call is often part of a line: what it prints is logged as it comes, without its line break. */
+/* One call is often part of a line: what it prints is logged as it comes, without its line break.
+ */
 static ULONG debug_print(PCSTR format, __builtin_ms_va_list ap)
 {
     char line[LINE_MAX_BYTES + 1];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The registry by path and by table (the pages of RtlQueryRegistryValues and its kin). Environment strings are not expanded: drivers have no environment. */
+/* The registry by path and by table (the pages of RtlQueryRegistryValues and its kin). Environment
+ * strings are not expanded: drivers have no environment. */
 #include "nt/zw_int.h"
 #include "nt/export.h"
 #include "nt/processor.h"
@@ -12,7 +13,8 @@ static const char *const bases[] = {
     [RTL_REGISTRY_ABSOLUTE] = "",
     [RTL_REGISTRY_SERVICES] = CONTROL_SET "Services\\",
     [RTL_REGISTRY_CONTROL] = CONTROL_SET "Control\\",
-    [RTL_REGISTRY_WINDOWS_NT] = "\\Registry\\Machine\\Software\\Microsoft\\Windows NT\\CurrentVersion\\",
+    [RTL_REGISTRY_WINDOWS_NT] =
+        "\\Registry\\Machine\\Software\\Microsoft\\Windows NT\\CurrentVersion\\",
     [RTL_REGISTRY_DEVICEMAP] = "\\Registry\\Machine\\Hardware\\DeviceMap\\",
     [RTL_REGISTRY_USER] = "\\Registry\\User\\.Default\\",
 };
@@ -118,7 +120,8 @@ static NTSTATUS store_text(UNICODE_STRING *to, const void *data, ULONG size)
     return STATUS_SUCCESS;
 }
 
-/* RTL_QUERY_REGISTRY_DIRECT: up to 4 bytes as they are; more if the buffer's first ULONG is its size, negative, or positive and then size and type go before the data. */
+/* RTL_QUERY_REGISTRY_DIRECT: up to 4 bytes as they are; more if the buffer's first ULONG is its
+ * size, negative, or positive and then size and type go before the data. */
 static NTSTATUS store_direct(PVOID to, ULONG type, const void *data, ULONG size)
 {
     LONG room;
@@ -251,8 +254,9 @@ static NTSTATUS query_entry(struct query *q, struct reg_key *top)
         return e->QueryRoutine ? query_all(q) : STATUS_SUCCESS;
     }
     if (e->Flags & RTL_QUERY_REGISTRY_NOVALUE)
-        return e->QueryRoutine ? e->QueryRoutine(NULL, REG_NONE, NULL, 0, q->context, e->EntryContext)
-                               : STATUS_INVALID_PARAMETER;
+        return e->QueryRoutine
+                   ? e->QueryRoutine(NULL, REG_NONE, NULL, 0, q->context, e->EntryContext)
+                   : STATUS_INVALID_PARAMETER;
     if (!q->key)
         return deliver_default(q); /* under a subkey that is not there */
     if (e->Name)

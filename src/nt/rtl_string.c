@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counted strings. "ANSI" is Latin-1: a byte is the character of that number; what does not fit becomes '?'. */
+/* Counted strings. "ANSI" is Latin-1: a byte is the character of that number; what does not fit
+ * becomes '?'. */
 #include "nt/export.h"
 #include "nt/processor.h"
 #include "nt/utf.h"
@@ -218,8 +219,8 @@ NTSTATUS NTAPI RtlHashUnicodeString(PCUNICODE_STRING String, BOOLEAN CaseInSensi
     if (!String || !HashValue || HashAlgorithm > HASH_STRING_ALGORITHM_X65599)
         return STATUS_INVALID_PARAMETER;
     for (unsigned n = 0; n < String->Length / 2u; n++)
-        hash = hash * 65599u +
-               (CaseInSensitive ? utf16_upcase(String->Buffer[n]) : String->Buffer[n]);
+        hash =
+            hash * 65599u + (CaseInSensitive ? utf16_upcase(String->Buffer[n]) : String->Buffer[n]);
     *HashValue = hash;
     return STATUS_SUCCESS;
 }

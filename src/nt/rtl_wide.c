@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The C library's wide functions that images import from ntoskrnl: 16-bit characters, which the C library here has not. */
+/* The C library's wide functions that images import from ntoskrnl: 16-bit characters, which the C
+ * library here has not. */
 #include "nt/export.h"
 #include "nt/utf.h"
 

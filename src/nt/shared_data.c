@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page that old inline functions of the WDK read time and version from (KUSER_SHARED_DATA in ntddk.h's documentation). The address is not mappable in user mode,
- * so each read faults and ends here.
+ * The page that old inline functions of the WDK read time and version from (KUSER_SHARED_DATA in
+ * ntddk.h's documentation). The address is not mappable in user mode, so each read faults and ends
+ * here.
  */
 #include "nt/insn.h"
 #include "nt/processor.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* UTF-8 and UTF-16, and case. Ranges and offsets: Unicode, "UnicodeData.txt" simple case mappings. */
+/* UTF-8 and UTF-16, and case. Ranges and offsets: Unicode, "UnicodeData.txt" simple case mappings.
+ */
 #include "nt/utf.h"
 
 enum { REPLACEMENT = 0xfffd };
@@ -8,8 +9,12 @@ uint32_t utf8_next(const unsigned char **at, const unsigned char *end)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *p = *at;
-    unsigned length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3
-                    : p[0] < 0xf5 ? 4 : 0;
+    unsigned length = p[0] < 0x80   ? 1
+                      : p[0] < 0xc2 ? 0
+                      : p[0] < 0xe0 ? 2
+                      : p[0] < 0xf0 ? 3
+                      : p[0] < 0xf5 ? 4
+                                    : 0;
     uint32_t c;
 
     *at = p + 1;
@@ -112,19 +117,20 @@ size_t utf8_from_utf16(char *out, size_t room, const uint16_t *text, size_t unit
     return n;
 }
 
-/* Lower case [first, last] is `distance` above upper case; alternating: upper case is the even (or odd) one of a pair. */
+/* Lower case [first, last] is `distance` above upper case; alternating: upper case is the even (or
+ * odd) one of a pair. */
 struct case_range {
     uint16_t first, last, distance;
     uint8_t alternating; /* 1: upper case is even; 2: odd */
 };
 
 static const struct case_range ranges[] = {
-    {'a', 'z', 32, 0},          {0x00e0, 0x00f6, 32, 0},   {0x00f8, 0x00fe, 32, 0},
-    {0x0101, 0x012f, 1, 1},     {0x0133, 0x0137, 1, 1},    {0x013a, 0x0148, 1, 2},
-    {0x014b, 0x0177, 1, 1},     {0x017a, 0x017e, 1, 2},    {0x03b1, 0x03c1, 32, 0},
-    {0x03c3, 0x03cb, 32, 0},    {0x0430, 0x044f, 32, 0},   {0x0450, 0x045f, 80, 0},
-    {0x0461, 0x0481, 1, 1},     {0x048b, 0x04bf, 1, 1},    {0x04d1, 0x052f, 1, 1},
-    {0x0561, 0x0586, 48, 0},    {0x1e01, 0x1e95, 1, 1},    {0x1ea1, 0x1eff, 1, 1},
+    {'a', 'z', 32, 0},       {0x00e0, 0x00f6, 32, 0}, {0x00f8, 0x00fe, 32, 0},
+    {0x0101, 0x012f, 1, 1},  {0x0133, 0x0137, 1, 1},  {0x013a, 0x0148, 1, 2},
+    {0x014b, 0x0177, 1, 1},  {0x017a, 0x017e, 1, 2},  {0x03b1, 0x03c1, 32, 0},
+    {0x03c3, 0x03cb, 32, 0}, {0x0430, 0x044f, 32, 0}, {0x0450, 0x045f, 80, 0},
+    {0x0461, 0x0481, 1, 1},  {0x048b, 0x04bf, 1, 1},  {0x04d1, 0x052f, 1, 1},
+    {0x0561, 0x0586, 48, 0}, {0x1e01, 0x1e95, 1, 1},  {0x1ea1, 0x1eff, 1, 1},
     {0xff41, 0xff5a, 32, 0},
 };
 

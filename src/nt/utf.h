@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * UTF-8 in memory, UTF-16LE towards drivers and in files. Lone surrogates survive as three bytes each (as in WTF-8), so that both ways lose nothing; a
- * byte that belongs to no sequence becomes U+FFFD.
+ * UTF-8 in memory, UTF-16LE towards drivers and in files. Lone surrogates survive as three bytes
+ * each (as in WTF-8), so that both ways lose nothing; a byte that belongs to no sequence becomes
+ * U+FFFD.
  */
 #pragma once
 
 #include "base/base.h"
 
-/* Both write at most `room` units, never half a character, without terminator, and return the units needed. */
+/* Both write at most `room` units, never half a character, without terminator, and return the units
+ * needed. */
 size_t utf16_from_utf8(uint16_t *out, size_t room, const char *text, size_t bytes);
 size_t utf8_from_utf16(char *out, size_t room, const uint16_t *text, size_t units);
 

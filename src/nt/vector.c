@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vector registers in a signal frame: the XSAVE image behind uc_mcontext.fpregs (Intel SDM volume 1, chapter 13, standard format). A register lies in up to three
- * components: bytes 0-15 in the legacy area, 16-31 in AVX state, 32-63 in ZMM_Hi256; registers 16-31 in Hi16_ZMM.
+ * Vector registers in a signal frame: the XSAVE image behind uc_mcontext.fpregs (Intel SDM volume
+ * 1, chapter 13, standard format). A register lies in up to three components: bytes 0-15 in the
+ * legacy area, 16-31 in AVX state, 32-63 in ZMM_Hi256; registers 16-31 in Hi16_ZMM.
  */
 #include "nt/insn.h"
 
@@ -37,8 +38,10 @@ static uint64_t saved_states(const uint8_t *fp)
 /* Where `from` of the register's 64 bytes lie, and how many follow there. NULL: not saved. */
 static uint8_t *piece(uint8_t *fp, unsigned reg, unsigned from, unsigned *state, size_t *bytes)
 {
-    *state = reg >= 16 ? STATE_HI16_ZMM : from < 16 ? STATE_SSE : from < 32 ? STATE_AVX
-                                                                            : STATE_ZMM_HI256;
+    *state = reg >= 16   ? STATE_HI16_ZMM
+             : from < 16 ? STATE_SSE
+             : from < 32 ? STATE_AVX
+                         : STATE_ZMM_HI256;
     if (!(saved_states(fp) >> *state & 1))
         return NULL;
     switch (*state) {
@@ -95,13 +98,16 @@ bool vector_read(const ucontext_t *uc, unsigned reg, void *out, size_t bytes)
     return true;
 }
 
-/* A component in its initial state is not restored from memory unless its bit is set: then all its registers count. */
+/* A component in its initial state is not restored from memory unless its bit is set: then all its
+ * registers count. */
 static void use(uint8_t *fp, unsigned state)
 {
     static const struct {
         uint16_t offset, bytes;
-    } sizes[STATES] = {[STATE_SSE] = {LEGACY_XMM, 256}, [STATE_AVX] = {0, 256},
-                       [STATE_ZMM_HI256] = {0, 512}, [STATE_HI16_ZMM] = {0, 1024}};
+    } sizes[STATES] = {[STATE_SSE] = {LEGACY_XMM, 256},
+                       [STATE_AVX] = {0, 256},
+                       [STATE_ZMM_HI256] = {0, 512},
+                       [STATE_HI16_ZMM] = {0, 1024}};
     uint64_t bv;
 
     if (in_use(fp, state))

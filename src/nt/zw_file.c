@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files. The simulated machine has none: opening fails as for a file that is absent, making one as on a disk that cannot be written. */
+/* Files. The simulated machine has none: opening fails as for a file that is absent, making one as
+ * on a disk that cannot be written. */
 #include "nt/export.h"
 #include "nt/finding.h"
 #include "nt/processor.h"
@@ -25,9 +26,10 @@ NTSTATUS NTAPI ZwCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess,
     (void)ShareAccess, (void)CreateOptions, (void)EaBuffer, (void)EaLength;
     NT_PASSIVE_ONLY();
     *FileHandle = NULL;
-    return refuse(IoStatusBlock, CreateDisposition == FILE_OPEN || CreateDisposition == FILE_OVERWRITE
-                                     ? STATUS_OBJECT_NAME_NOT_FOUND
-                                     : STATUS_MEDIA_WRITE_PROTECTED);
+    return refuse(IoStatusBlock,
+                  CreateDisposition == FILE_OPEN || CreateDisposition == FILE_OVERWRITE
+                      ? STATUS_OBJECT_NAME_NOT_FOUND
+                      : STATUS_MEDIA_WRITE_PROTECTED);
 }
 NT_EXPORT(ZwCreateFile);
 

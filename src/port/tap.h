@@ -2,9 +2,12 @@
 /* A TAP port, shared by its data path (tap.c) and its opening (tap_open.c). */
 #pragma once
 
+#include <linux/virtio_net.h>
 #include <net/if.h>
 
 #include "port/ops.h"
+
+enum { TAP_GATHER = 2048 }; /* see tap_write */
 
 struct tap_options {
     char name[IFNAMSIZ];
@@ -18,7 +21,7 @@ struct tap {
     unsigned queues_open;
     int control; /* any socket: it pins the namespace that interface ioctls act in */
     struct iovec rx_iov[PORT_IOV + 2], tx_iov[PORT_IOV + 2];
-    uint8_t gather[PORT_MAX_FRAME]; /* for frames in more pieces than one call takes */
+    uint8_t gather[sizeof(struct virtio_net_hdr) + PORT_MAX_FRAME]; /* a frame in one piece */
 };
 
 static inline struct tap *to_tap(struct port *p)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every instruction form that reaches a device, the kernel's own instructions, and faults, run inside real images. */
+/* Every instruction form that reaches a device, the kernel's own instructions, and faults, run
+ * inside real images. */
 #include "test_nt_sys.h"
 
 #include "../data/sys/probe.h"
@@ -304,7 +305,8 @@ static void test_gs_finds_processor_and_thread(void **state)
 {
     begin(state);
     assert_int_equal(probe.run(PROBE_PROCESSOR_NUMBER, NULL, 0), nt_thread_self()->cpu);
-    assert_int_equal(probe.run(PROBE_CURRENT_THREAD, NULL, 0), (uintptr_t)nt_thread_self()->kthread);
+    assert_int_equal(probe.run(PROBE_CURRENT_THREAD, NULL, 0),
+                     (uintptr_t)nt_thread_self()->kthread);
 }
 
 static void test_shared_user_data_tells_the_time(void **state)
@@ -363,7 +365,9 @@ static void test_faults_are_found_named_and_survived(void **state)
         {{PROBE_LOAD32, (void *)8, 0}, "NT-FAULT", "reads from 0x8, where nothing is"},
         {{PROBE_STORE32, (void *)8, 0}, "NT-FAULT", "writes to 0x8, where nothing is"},
         {{PROBE_LOAD32, (void *)0x1234567812345678, 0}, "NT-FAULT", "not canonical"},
-        {{PROBE_STORE32, (void *)0xfffff78000000008, 0}, "NT-FAULT", "writes to 0xfffff78000000008"},
+        {{PROBE_STORE32, (void *)0xfffff78000000008, 0},
+         "NT-FAULT",
+         "writes to 0xfffff78000000008"},
         {{PROBE_UD2, NULL, 0}, "NT-FAULT", "ud2"},
         {{PROBE_DIVIDE, NULL, 0}, "NT-FAULT", "division by zero"},
         {{PROBE_WRITE_CR8, NULL, 99}, "NT-FAULT", "cr8"},

@@ -234,7 +234,8 @@ static void test_import_by_ordinal_is_refused_by_number(void **state)
     unsigned changed = 0;
 
     (void)state;
-    /* In the file, each thunk is the RVA of the hint before a name; sections lie so that low bits of RVA and offset agree. */
+    /* In the file, each thunk is the RVA of the hint before a name; sections lie so that low bits
+     * of RVA and offset agree. */
     for (at = 0; memcmp(bytes + at, hint_name, sizeof hint_name) != 0; at++)
         assert_true(at + sizeof hint_name < size);
     for (size_t n = 0; n + 8 <= size; n += 8) {

@@ -66,7 +66,8 @@ static void test_the_model_of_this_platform_is_found(void **state)
     assert_string_equal(m.binary, "vionet.sys");
     assert_string_equal(m.hardware_id, "PCI\\VEN_1AF4&DEV_1041");
     assert_int_equal(m.characteristics, 0x84);
-    assert_int_equal(inf_find_model(inf, "pci\\ven_1af4&dev_1041&SUBSYS_00000000&REV_01", &m, &why), 0);
+    assert_int_equal(inf_find_model(inf, "pci\\ven_1af4&dev_1041&SUBSYS_00000000&REV_01", &m, &why),
+                     0);
     assert_int_equal(inf_find_model(inf, "PCI\\VEN_1AF4&DEV_10410", &m, &why), -ENOENT);
     assert_non_null(strstr(why.text, "t.inf: no model for PCI\\VEN_1AF4&DEV_10410"));
     inf_free(inf);

@@ -16,7 +16,7 @@
 #include <stdio.h>
 
 #define HEADER "Windows Registry Editor Version 5.00\n"
-#define KEY "HKEY_LOCAL_MACHINE\\Software\\Test"
+#define KEY    "HKEY_LOCAL_MACHINE\\Software\\Test"
 
 static struct registry *load(const char *text)
 {
@@ -180,7 +180,8 @@ static void test_what_is_saved_is_read_back(void **state)
     struct registry *r = registry_new(), *again = registry_new();
     struct reg_key *k = registry_open(r, KEY "\\[odd]", true);
     struct why why = {.text = ""};
-    static const char *const names[] = {"", "plain", "a\"b\\c", "line", "multi", "bin", "num", "odd"};
+    static const char *const names[] = {"",      "plain", "a\"b\\c", "line",
+                                        "multi", "bin",   "num",     "odd"};
     enum reg_type type, type_back;
     int fd = mkstemp(path);
 
@@ -203,7 +204,8 @@ static void test_what_is_saved_is_read_back(void **state)
     k = registry_open(again, KEY "\\[odd]", false);
     assert_non_null(k);
     for (size_t n = 0; n < ARRAY_LEN(names); n++) {
-        int size = reg_get(registry_open(r, KEY "\\[odd]", false), names[n], &type, all, sizeof all);
+        int size =
+            reg_get(registry_open(r, KEY "\\[odd]", false), names[n], &type, all, sizeof all);
 
         assert_int_equal(reg_get(k, names[n], &type_back, back, sizeof back), size);
         assert_int_equal(type, type_back);
@@ -251,13 +253,15 @@ static void test_drivers_query_set_and_enumerate(void **state)
     assert_int_equal(needed, 12 + 6);
     assert_int_equal(ZwQueryValueKey(h, &name, KeyValuePartialInformation, &answer, 14, &needed),
                      STATUS_BUFFER_OVERFLOW);
-    assert_int_equal(ZwQueryValueKey(h, &name, KeyValuePartialInformation, &answer, sizeof answer, &needed),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        ZwQueryValueKey(h, &name, KeyValuePartialInformation, &answer, sizeof answer, &needed),
+        STATUS_SUCCESS);
     assert_int_equal(answer.info.Type, REG_SZ);
     assert_int_equal(answer.info.DataLength, 6);
     assert_memory_equal(answer.info.Data, L"hi", 6);
     assert_int_equal(ZwSetValueKey(h, &name, 0, REG_DWORD, &number, 4), STATUS_ACCESS_DENIED);
-    assert_int_equal(ZwEnumerateKey(h, 1, KeyBasicInformation, buf, sizeof buf, &needed), STATUS_SUCCESS);
+    assert_int_equal(ZwEnumerateKey(h, 1, KeyBasicInformation, buf, sizeof buf, &needed),
+                     STATUS_SUCCESS);
     basic = (KEY_BASIC_INFORMATION *)(void *)buf;
     assert_int_equal(basic->NameLength, 6);
     assert_memory_equal(basic->Name, L"two", 6);
@@ -265,7 +269,8 @@ static void test_drivers_query_set_and_enumerate(void **state)
                      STATUS_NO_MORE_ENTRIES);
     assert_int_equal(ZwClose(h), STATUS_SUCCESS);
     h = open_key(L"\\Registry\\Machine\\SOFTWARE\\test", KEY_ALL_ACCESS);
-    assert_int_equal(ZwSetValueKey(h, &name, 0, REG_SZ, (PVOID)(uintptr_t)L"new", 8), STATUS_SUCCESS);
+    assert_int_equal(ZwSetValueKey(h, &name, 0, REG_SZ, (PVOID)(uintptr_t)L"new", 8),
+                     STATUS_SUCCESS);
     assert_int_equal(reg_get(registry_open(r, KEY, false), "s", NULL, buf, sizeof buf), 4);
     assert_string_equal((char *)buf, "new");
     assert_int_equal(ZwDeleteKey(h), STATUS_CANNOT_DELETE);
@@ -293,16 +298,23 @@ static NTSTATUS NTAPI see_string(PWSTR name, ULONG type, PVOID data, ULONG size,
 
 static void test_query_by_table(void **state)
 {
-    struct registry *r = load(HEADER "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\x]\n"
-                                     "\"d\"=dword:9\n\"s\"=\"text\"\n"
-                                     "\"m\"=hex(7):61,00,00,00,62,00,00,00,00,00\n");
+    struct registry *r =
+        load(HEADER "[HKEY_LOCAL_MACHINE\\System\\CurrentControlSet\\Services\\x]\n"
+                    "\"d\"=dword:9\n\"s\"=\"text\"\n"
+                    "\"m\"=hex(7):61,00,00,00,62,00,00,00,00,00\n");
     ULONG number = 0, fallback = 3, missing = 0;
     UNICODE_STRING text = {0, 0, NULL};
     RTL_QUERY_REGISTRY_TABLE table[] = {
-        {.Flags = RTL_QUERY_REGISTRY_DIRECT, .Name = (PWSTR)(uintptr_t)L"d", .EntryContext = &number},
+        {.Flags = RTL_QUERY_REGISTRY_DIRECT,
+         .Name = (PWSTR)(uintptr_t)L"d",
+         .EntryContext = &number},
         {.Flags = RTL_QUERY_REGISTRY_DIRECT, .Name = (PWSTR)(uintptr_t)L"s", .EntryContext = &text},
-        {.Flags = RTL_QUERY_REGISTRY_DIRECT, .Name = (PWSTR)(uintptr_t)L"none", .EntryContext = &missing,
-         .DefaultType = REG_DWORD, .DefaultData = &fallback, .DefaultLength = 4},
+        {.Flags = RTL_QUERY_REGISTRY_DIRECT,
+         .Name = (PWSTR)(uintptr_t)L"none",
+         .EntryContext = &missing,
+         .DefaultType = REG_DWORD,
+         .DefaultData = &fallback,
+         .DefaultLength = 4},
         {.QueryRoutine = see_string, .Name = (PWSTR)(uintptr_t)L"m"},
         {.Flags = 0},
     };
@@ -310,7 +322,8 @@ static void test_query_by_table(void **state)
     (void)state;
     registry_set_system(r);
     strings_seen = 0;
-    assert_int_equal(RtlQueryRegistryValues(RTL_REGISTRY_SERVICES, L"x", table, NULL, NULL), STATUS_SUCCESS);
+    assert_int_equal(RtlQueryRegistryValues(RTL_REGISTRY_SERVICES, L"x", table, NULL, NULL),
+                     STATUS_SUCCESS);
     assert_int_equal(number, 9);
     assert_int_equal(missing, 3);
     assert_int_equal(strings_seen, 2);

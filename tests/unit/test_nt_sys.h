@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds small .sys images with the compilers of the machine: mingw's, and clang with lld-link, whose output has the shape of the vendor's. */
+/* Builds small .sys images with the compilers of the machine: mingw's, and clang with lld-link,
+ * whose output has the shape of the vendor's. */
 #pragma once
 
 #include <setjmp.h>
@@ -24,16 +25,19 @@
 
 static char sys_dir[PATH_MAX], sys_root[PATH_MAX];
 
-/* The project's root, from where this file is. */
+/* The project's root, as the build says or from where this file is. */
 static void sys_setup(void)
 {
     char here[PATH_MAX];
 
     if (sys_dir[0])
         return;
-    snprintf(here, sizeof here, "%s", __FILE__);
-    *strrchr(here, '/') = '\0';
-    strcat(here, "/../..");
+    snprintf(here, sizeof here, "%s", getenv("LONGSHORE_SOURCE") ? getenv("LONGSHORE_SOURCE") : "");
+    if (!here[0]) {
+        snprintf(here, sizeof here, "%s", __FILE__);
+        *strrchr(here, '/') = '\0';
+        strcat(here, "/../..");
+    }
     if (!realpath(here, sys_root))
         fail_msg("%s: run the tests from the build directory", here);
     snprintf(sys_dir, sizeof sys_dir, "/tmp/longshore-sys-XXXXXX");
@@ -63,7 +67,8 @@ static int sys_run(const char *format, ...)
 
 enum sys_shape { SYS_MINGW, SYS_VENDOR };
 
-/* tests/data/sys/<name>.c as an image; skips the test, with the reason, where a compiler is missing. */
+/* tests/data/sys/<name>.c as an image; skips the test, with the reason, where a compiler is
+ * missing. */
 static const char *sys_build(const char *name, enum sys_shape shape)
 {
     static char path[2 * PATH_MAX];
@@ -79,23 +84,29 @@ static const char *sys_build(const char *name, enum sys_shape shape)
         skip();
     }
     assert_int_equal(sys_run("x86_64-w64-mingw32-dlltool -d %s/tests/data/sys/missing.def "
-                             "-l %s/libmissing.a", sys_root, sys_dir), 0);
+                             "-l %s/libmissing.a",
+                             sys_root, sys_dir),
+                     0);
     if (shape == SYS_MINGW) {
         assert_int_equal(
-            sys_run("x86_64-w64-mingw32-gcc -std=c17 -O2 -ffreestanding -fshort-wchar -shared "
-                    "-nostdlib -mno-stack-arg-probe -Wl,--subsystem,native "
-                    "-Wl,--entry,DriverEntry -Wl,--dynamicbase -Wl,--exclude-all-symbols "
-                    "-I%s/include %s/tests/data/sys/%s.c -L%s -lmissing -lntoskrnl -lhal -lgcc -o %s",
-                    sys_root, sys_root, name, sys_dir, path), 0);
+            sys_run(
+                "x86_64-w64-mingw32-gcc -std=c17 -O2 -ffreestanding -fshort-wchar -shared "
+                "-nostdlib -mno-stack-arg-probe -Wno-multichar -Wl,--subsystem,native "
+                "-Wl,--entry,DriverEntry -Wl,--dynamicbase -Wl,--exclude-all-symbols "
+                "-I%s/include %s/tests/data/sys/%s.c -L%s -lmissing -lntoskrnl -lhal -lgcc -o %s",
+                sys_root, sys_root, name, sys_dir, path),
+            0);
         return path;
     }
     assert_int_equal(
         sys_run("cd %s && clang --target=x86_64-pc-windows-msvc -std=c17 -O2 -ffreestanding "
-                "-fms-extensions -funwind-tables -I%s/include -c %s/tests/data/sys/%s.c -o %s.obj && "
+                "-fms-extensions -funwind-tables -Wno-multichar -Wno-four-char-constants "
+                "-I%s/include -c %s/tests/data/sys/%s.c -o %s.obj && "
                 "cp \"$(x86_64-w64-mingw32-gcc -print-file-name=libntoskrnl.a)\" nt.lib && "
                 "cp libmissing.a missing.lib && lld-link /driver /subsystem:native "
                 "/entry:DriverEntry /nodefaultlib /out:%s %s.obj missing.lib nt.lib",
-                sys_dir, sys_root, sys_root, name, name, path, name), 0);
+                sys_dir, sys_root, sys_root, name, name, path, name),
+        0);
     return path;
 }
 

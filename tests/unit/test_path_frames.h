@@ -236,8 +236,8 @@ static inline void expect_checksummed(const struct packet *k, unsigned what, con
 static inline void path_begin(struct path_config config)
 {
     config.linked = path_linked;
-    path_is_open = true;
     path_open(&path, &config);
+    path_is_open = true;
 }
 
 static inline void path_end(void)

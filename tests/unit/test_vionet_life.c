@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vionet's life, both builds: start and stop again and again, with every ledger at zero; and every allocation of its start failing once. */
+/* vionet's life, both builds: start and stop again and again, with every ledger at zero; and every allocation of DriverEntry, initialize and restart failing once. */
 #include "test_path_rig.h"
 
 enum { CYCLES = 200 };
@@ -12,14 +12,14 @@ struct box {
     char image[4096];
 };
 
-static void box_open(struct box *b, bool linked)
+static void box_open(struct box *b, bool linked, uint16_t queue_size)
 {
-    struct nic_config nic = {.mac = {0x02, 0, 0, 0, 0, 1}};
+    struct nic_config nic = {.mac = {0x02, 0, 0, 0, 0, 1}, .queue_size = queue_size};
     struct why why = {0};
 
     b->registry = registry_new();
     registry_set_system(b->registry);
-    if (nt_fault_install(&why) < 0 || nt_start(1, &why) < 0 || ndis_start(&why) < 0 ||
+    if (path_fault_install(&why) < 0 || nt_start(1, &why) < 0 || ndis_start(&why) < 0 ||
         port_open("cable", &b->wire, &why) < 0 || nic_new(&nic, b->wire, &b->nic, &why) < 0)
         fail_msg("%s", why.text);
     b->far = port_cable_peer(b->wire);
@@ -53,6 +53,9 @@ static void cycle_load(struct box *b, struct cycle *c)
     config.driver = c->driver;
     config.device = c->device;
     config.key = registry_open(b->registry, "HKEY_LOCAL_MACHINE\\SYSTEM\\Test", true);
+    reg_set_sz(config.key, "*IfType", "6"); /* KEY-29: what the class installer leaves there */
+    reg_set_sz(config.key, "*MediaType", "0");
+    reg_set_sz(config.key, "*PhysicalMediaType", "14");
     if (ndis_adapter_new(&config, &c->adapter, &why) < 0)
         fail_msg("%s", why.text);
 }
@@ -71,7 +74,7 @@ static void cycles(bool linked)
     uint64_t findings = finding_count();
     struct box b;
 
-    box_open(&b, linked);
+    box_open(&b, linked, 0);
     for (unsigned i = 0; i < CYCLES; i++) {
         struct cycle c;
 
@@ -106,11 +109,12 @@ static void test_GEN_9_200_cycles_leave_nothing_sys(void **state)
 /* SEC-10, INIT-6, INIT-21: the n-th allocation of initialize fails, for every n there is. A failed initialize leaves the ledger as DriverEntry left it. */
 static void inject(bool linked)
 {
-    uint64_t findings = finding_count(), n, asked = 0, failures = 0;
+    uint64_t findings = finding_count(), n, failures = 0;
+    bool reached = true;
     struct box b;
 
-    box_open(&b, linked);
-    for (n = 1; n == 1 || n <= asked; n++) {
+    box_open(&b, linked, 8);
+    for (n = 1; reached; n++) {
         struct cycle c;
         struct nt_owner *owner;
         uint64_t before;
@@ -121,7 +125,9 @@ static void inject(bool linked)
         before = nt_ledger_total(owner);
         nt_fail_at(owner, n);
         status = ndis_adapter_initialize(c.adapter);
-        asked = MAX_OF(asked, nt_allocations_asked(owner));
+        if (status == NDIS_STATUS_SUCCESS && ndis_adapter_restart(c.adapter) == NDIS_STATUS_SUCCESS)
+            assert_int_equal(ndis_adapter_pause(c.adapter), NDIS_STATUS_SUCCESS);
+        reached = nt_allocations_asked(owner) >= n;
         if (status != NDIS_STATUS_SUCCESS) {
             failures++;
             assert_true(status == NDIS_STATUS_RESOURCES || status == NDIS_STATUS_FAILURE);
@@ -134,7 +140,7 @@ static void inject(bool linked)
         cycle_unload(&c);
     }
     box_close(&b);
-    assert_true(failures > 10); /* else nothing was injected */
+    assert_true(failures > 30); /* else nothing was injected */
     assert_int_equal(finding_count() - findings, 0);
 }
 
@@ -150,6 +156,47 @@ static void test_SEC_10_every_allocation_of_start_fails_once_sys(void **state)
     inject(false);
 }
 
+/* SEC-10: the same for DriverEntry. What it took is given back (else a finding GEN-10), and the next load works. */
+static void inject_entry(bool linked)
+{
+    uint64_t findings = finding_count(), n, asked = 0, failures = 0;
+    struct box b;
+
+    box_open(&b, linked, 8);
+    for (n = 1; n <= asked + 1; n++) {
+        struct nt_driver *driver;
+        struct why why = {0};
+        int err;
+
+        nt_fail_next_owner_at(n);
+        err = nt_driver_load(b.image, "vionet", &driver, &why);
+        if (err < 0) {
+            assert_int_equal(err, -ECANCELED);
+            failures++;
+            asked = n; /* there is at least one more to try */
+            continue;
+        }
+        asked = nt_allocations_asked(nt_driver_owner(driver));
+        assert_int_equal(nt_driver_unload(driver), 0);
+    }
+    nt_fail_next_owner_at(0);
+    box_close(&b);
+    assert_true(failures > 0);
+    assert_int_equal(finding_count() - findings, 0);
+}
+
+static void test_SEC_10_every_allocation_of_entry_fails_once_linked(void **state)
+{
+    (void)state;
+    inject_entry(true);
+}
+
+static void test_SEC_10_every_allocation_of_entry_fails_once_sys(void **state)
+{
+    (void)state;
+    inject_entry(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +204,8 @@ int main(void)
         cmocka_unit_test(test_GEN_9_200_cycles_leave_nothing_sys),
         cmocka_unit_test(test_SEC_10_every_allocation_of_start_fails_once_linked),
         cmocka_unit_test(test_SEC_10_every_allocation_of_start_fails_once_sys),
+        cmocka_unit_test(test_SEC_10_every_allocation_of_entry_fails_once_linked),
+        cmocka_unit_test(test_SEC_10_every_allocation_of_entry_fails_once_sys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

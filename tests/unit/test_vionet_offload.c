@@ -22,9 +22,9 @@ static NDIS_STATUS set(NDIS_STATUS (*handler)(struct vionet_adapter *, NDIS_OID_
 
 static NDIS_OFFLOAD_PARAMETERS parameters(void)
 {
-    return (NDIS_OFFLOAD_PARAMETERS){
-        .Header = {NDIS_OBJECT_TYPE_DEFAULT, NDIS_OFFLOAD_PARAMETERS_REVISION_1,
-                   NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1}};
+    return (NDIS_OFFLOAD_PARAMETERS){.Header = {NDIS_OBJECT_TYPE_DEFAULT,
+                                                NDIS_OFFLOAD_PARAMETERS_REVISION_1,
+                                                NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1}};
 }
 
 static NDIS_STATUS set_parameters(const NDIS_OFFLOAD_PARAMETERS *p)
@@ -36,9 +36,9 @@ static NDIS_STATUS set_parameters(const NDIS_OFFLOAD_PARAMETERS *p)
 
 static NDIS_OFFLOAD_ENCAPSULATION encapsulation(ULONG on4, ULONG on6)
 {
-    NDIS_OFFLOAD_ENCAPSULATION e = {
-        .Header = {NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION, NDIS_OFFLOAD_ENCAPSULATION_REVISION_1,
-                   NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1}};
+    NDIS_OFFLOAD_ENCAPSULATION e = {.Header = {NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION,
+                                               NDIS_OFFLOAD_ENCAPSULATION_REVISION_1,
+                                               NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1}};
 
     e.IPv4.Enabled = on4;
     e.IPv6.Enabled = on6;
@@ -90,7 +90,8 @@ static void test_full_card_reports_everything(void **state)
     assert_int_equal(o.LsoV2.IPv6.IpExtensionHeadersSupported, 1);
 }
 
-/* CAP-3, CAP-6, CAP-8, SEC-1: segmentation without checksums is not offered; nor what the card lacks. */
+/* CAP-3, CAP-6, CAP-8, SEC-1: segmentation without checksums is not offered; nor what the card
+ * lacks. */
 static void test_report_follows_features(void **state)
 {
     NDIS_OFFLOAD o, zero;
@@ -216,7 +217,8 @@ static void test_newer_revision_is_read_as_far_as_known(void **state)
     assert_int_equal(rig_indicated.LsoV2.IPv4.Encapsulation, 0);
 }
 
-/* PAR-6, PAR-7, PAR-12, PAR-13, PAR-19, PAR-26: each refused whole, though its other fields are good. */
+/* PAR-6, PAR-7, PAR-12, PAR-13, PAR-19, PAR-26: each refused whole, though its other fields are
+ * good. */
 static void test_senseless_parameters_change_nothing(void **state)
 {
     static const struct {

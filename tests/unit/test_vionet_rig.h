@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver's pure parts (headers.c, translate.c, offload.c) compiled into the test, with what they call of NDIS replaced: locks do nothing, indications are
- * kept. And a send: a frame in an NBL of chosen pieces, translated, and put together again as the device would see it.
+ * The driver's pure parts (headers.c, translate.c, offload.c) compiled into the test, with what
+ * they call of NDIS replaced: locks do nothing, indications are kept. And a send: a frame in an NBL
+ * of chosen pieces, translated, and put together again as the device would see it.
  */
 #pragma once
 
@@ -22,9 +23,9 @@
 #include "../../drivers/vionet/vionet.h"
 
 #include "../../drivers/vionet/headers.c"
-#define get16      translate_get16
-#define IP4_BYTES  TRANSLATE_IP4_BYTES
-#define IP6_BYTES  TRANSLATE_IP6_BYTES
+#define get16     translate_get16
+#define IP4_BYTES TRANSLATE_IP4_BYTES
+#define IP6_BYTES TRANSLATE_IP6_BYTES
 #include "../../drivers/vionet/translate.c"
 #undef get16
 #undef IP4_BYTES

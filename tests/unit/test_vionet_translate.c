@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* drivers/vionet/translate.c and headers.c: sends as the device sees them, and verdicts on received frames. */
+/* drivers/vionet/translate.c and headers.c: sends as the device sees them, and verdicts on received
+ * frames. */
 #include "test_vionet_rig.h"
 
 enum { BIG = 65415, CUT_ALL = 80 };
@@ -88,7 +89,8 @@ static void ask(const struct frame_layers *l)
     s.nbl.NetBufferListInfo[TcpIpChecksumNetBufferListInfo] = q.Value;
 }
 
-static NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO large(ULONG mss, ULONG offset, ULONG version)
+static NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO large(ULONG mss, ULONG offset,
+                                                              ULONG version)
 {
     NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q = {.Value = NULL};
 
@@ -346,8 +348,7 @@ static void test_lengths(void **state)
     memset(frame, 0x5a, sizeof frame);
     frame[0] = 2;
     for (size_t n = 0; n <= 1600; n++) {
-        NDIS_STATUS expect =
-            n < 14 || n > 1514 ? NDIS_STATUS_INVALID_LENGTH : NDIS_STATUS_SUCCESS;
+        NDIS_STATUS expect = n < 14 || n > 1514 ? NDIS_STATUS_INVALID_LENGTH : NDIS_STATUS_SUCCESS;
 
         rig_wrap(&s, frame, n, (size_t[]){n / 2}, 1, 0);
         assert_int_equal(translate(), expect);
@@ -365,8 +366,7 @@ static void test_lengths(void **state)
     frame[13] = 0;
     for (size_t n = 1515; n <= 1519; n++) {
         rig_wrap(&s, frame, n, NULL, 0, 0);
-        assert_int_equal(translate(),
-                         n <= 1518 ? NDIS_STATUS_SUCCESS : NDIS_STATUS_INVALID_LENGTH);
+        assert_int_equal(translate(), n <= 1518 ? NDIS_STATUS_SUCCESS : NDIS_STATUS_INVALID_LENGTH);
         rig_drop(&s);
     }
 }
@@ -386,7 +386,9 @@ static void test_missing_bytes_fail(void **state)
     rig_drop(&s);
 }
 
-/* ---- Large sends ------------------------------------------------------------------------------------------------- */
+/* ---- Large sends
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static size_t template(struct frame_recipe *r, struct frame_layers *l)
 {
@@ -451,7 +453,8 @@ static void large_send(struct frame_recipe *r, uint32_t mss, bool tagged)
     n = rig_emitted(&s, &h, out);
     assert_int_equal(n, bytes + (tagged ? 4 : 0));
     if (r->ip_version == 4) {
-        assert_int_equal(out[l.l3_offset + (tagged ? 6 : 2)] << 8 | out[l.l3_offset + (tagged ? 7 : 3)],
+        assert_int_equal(out[l.l3_offset + (tagged ? 6 : 2)] << 8 |
+                             out[l.l3_offset + (tagged ? 7 : 3)],
                          bytes - l.l3_offset);
         assert_false(out[l.l3_offset + (tagged ? 8 : 4)] & 0x80); /* LSO2-8 */
     }
@@ -668,7 +671,9 @@ static void test_cast(void **state)
     assert_int_equal(vionet_cast((const UCHAR[]){255, 255, 255, 255, 255, 254}), 1);
 }
 
-/* ---- Receive ----------------------------------------------------------------------------------------------------- */
+/* ---- Receive
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO verdict(UCHAR flags, size_t bytes)
 {
@@ -767,7 +772,8 @@ static void test_unjudgeable_frames_carry_no_bits(void **state)
     }
 }
 
-/* Engineering notes: a checksum left unfinished by a local peer is vouched for, where the device says it lies. */
+/* Engineering notes: a checksum left unfinished by a local peer is vouched for, where the device
+ * says it lies. */
 static void test_unfinished_checksums(void **state)
 {
     struct frame_recipe r = recipe(4, 6, 100);

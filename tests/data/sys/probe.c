@@ -37,7 +37,7 @@ __attribute__((noinline)) static int recurse(int n)
     return depth_sink ? 0 : recurse(n + 1) + big[n % 2048];
 }
 
-#define A "r"(address)
+#define A   "r"(address)
 #define MEM "memory", "cc"
 
 static ULONG64 load(enum probe_op op, PVOID address, ULONG64 value)
@@ -186,21 +186,31 @@ static void block(enum probe_op op, PVOID address, ULONG64 value)
         __asm__ volatile("rep stosl" : "+D"(to), "+c"(count) : "a"(value) : MEM);
         break;
     case PROBE_SSE_STORE16:
-        __asm__ volatile("movups (%1), %%xmm6\n\tmovups %%xmm6, (%0)" : : A, "r"(value) : MEM, "xmm6");
+        __asm__ volatile("movups (%1), %%xmm6\n\tmovups %%xmm6, (%0)"
+                         :
+                         : A, "r"(value)
+                         : MEM, "xmm6");
         break;
     case PROBE_SSE_LOAD16:
-        __asm__ volatile("movups (%0), %%xmm7\n\tmovups %%xmm7, (%1)" : : A, "r"(value) : MEM, "xmm7");
+        __asm__ volatile("movups (%0), %%xmm7\n\tmovups %%xmm7, (%1)"
+                         :
+                         : A, "r"(value)
+                         : MEM, "xmm7");
         break;
     case PROBE_SSE_STORE8:
         __asm__ volatile("movq (%1), %%xmm1\n\tmovq %%xmm1, (%0)" : : A, "r"(value) : MEM, "xmm1");
         break;
     case PROBE_AVX_STORE32:
         __asm__ volatile("vmovdqu (%1), %%ymm2\n\tvmovdqu %%ymm2, (%0)\n\tvzeroupper"
-                         : : A, "r"(value) : MEM, "xmm2");
+                         :
+                         : A, "r"(value)
+                         : MEM, "xmm2");
         break;
     case PROBE_AVX_LOAD32:
         __asm__ volatile("vzeroupper\n\tvmovdqu (%0), %%ymm3\n\tvmovdqu %%ymm3, (%1)\n\tvzeroupper"
-                         : : A, "r"(value) : MEM, "xmm3");
+                         :
+                         : A, "r"(value)
+                         : MEM, "xmm3");
         break;
     default:
         break;
@@ -244,7 +254,10 @@ static ULONG64 privileged(enum probe_op op, PVOID address, ULONG64 value)
         __asm__ volatile("ud2");
         break;
     case PROBE_DIVIDE:
-        __asm__ volatile("xorl %%edx, %%edx\n\tmovl $100, %%eax\n\tdivl %k1" : "=&a"(r) : "r"(value) : "rdx", "cc");
+        __asm__ volatile("xorl %%edx, %%edx\n\tmovl $100, %%eax\n\tdivl %k1"
+                         : "=&a"(r)
+                         : "r"(value)
+                         : "rdx", "cc");
         break;
     case PROBE_JUMP:
         ((void(NTAPI *)(void))address)();

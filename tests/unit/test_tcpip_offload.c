@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* What the overlying protocol asks of an adapter, and makes of its verdicts: rows for PR of TXC, LSO
+ * and RXC. */
+#include "test_path_frames.h"
+
+#include "tcpip/tcpip_int.h"
+
+static const unsigned versions[] = {4, 6}, protocols[] = {6, 17};
+static const struct tcpip_offers all = {true, true, true, true, true, true, true, true, true,
+                                        true, true, true, true, 65000, 2, 65000, 2};
+
+struct written {
+    enum tcpip_request result;
+    NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO checksum;
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO lso;
+};
+
+/* The packet as Linux hands it down, mss 0 for no large send; changed in place. */
+static struct written ask_for(struct packet *k, const struct tcpip_offers *offers, uint16_t mss)
+{
+    struct tcpip *t = calloc(1, sizeof *t);
+    NET_BUFFER_LIST *nbl = calloc(1, sizeof *nbl);
+    struct tcpip_slot slot = {.data = k->bytes, .nbl = nbl};
+    struct frame_span span = {k->bytes, k->len};
+    struct frame f = {.spans = &span, .span_count = 1, .len = k->len};
+    struct written w;
+
+    f.offload.flags = FRAME_CSUM_NEEDED;
+    f.offload.csum_start = (uint16_t)k->sh.l4;
+    f.offload.csum_offset = k->proto == 6 ? 16 : 6;
+    f.offload.mss = mss;
+    if (mss)
+        f.offload.gso = k->sh.version == 4 ? FRAME_GSO_TCP4 : FRAME_GSO_TCP6;
+    w.result = tcpip_request_write(t, offers, &slot, &f);
+    w.checksum.Value = nbl->NetBufferListInfo[TcpIpChecksumNetBufferListInfo];
+    w.lso.Value = nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo];
+    free(nbl);
+    free(t);
+    return w;
+}
+
+/* With the seed that Linux leaves; the IPv4 checksum is right, as Linux has it. */
+static void from_linux(struct packet *k, const struct frame_recipe *r)
+{
+    packet_build(k, r);
+    naive_put(packet_field(k), 2, packet_pseudo(k, k->len - (uint32_t)k->sh.l4));
+}
+
+/* Also TXC-1, TXC-11, TXC-12. */
+static void test_TXC_4_5_the_field_holds_the_seed(void **state)
+{
+    static struct packet k;
+
+    UNUSED_STATE;
+    for (unsigned i = 0; i < 4; i++) {
+        bool v4 = i < 2, tcp = protocols[i % 2] == 6;
+        struct frame_recipe r = path_recipe(versions[i / 2], protocols[i % 2], 301);
+        struct written w;
+
+        from_linux(&k, &r);
+        w = ask_for(&k, &all, 0);
+        assert_int_equal(w.result, TCPIP_REQUEST_DONE);
+        assert_null(w.lso.Value);
+        assert_int_equal(naive_get(packet_field(&k), 2),
+                         packet_pseudo(&k, k.len - (uint32_t)k.sh.l4));
+        assert_int_equal((uintptr_t)w.checksum.Value & 0x1f,
+                         (v4 ? 0x11 : 0x02) | (tcp ? 0x04 : 0x08));
+        if (tcp)
+            assert_int_equal((uintptr_t)w.checksum.Value >> 16, k.sh.l4);
+        if (v4)
+            assert_int_equal(naive_get(k.bytes + k.sh.l3 + 10, 2), 0);
+    }
+}
+
+/* What is not offered is computed here, right, and never asked for. */
+static void test_TXC_21_only_what_is_offered_is_asked(void **state)
+{
+    static const size_t members[] = {offsetof(struct tcpip_offers, tcp4),
+                                     offsetof(struct tcpip_offers, udp4),
+                                     offsetof(struct tcpip_offers, tcp6),
+                                     offsetof(struct tcpip_offers, udp6)};
+    static struct packet k, want;
+
+    UNUSED_STATE;
+    for (unsigned i = 0; i < 8; i++) {
+        struct frame_recipe r = path_recipe(versions[i / 2 % 2], protocols[i % 2], 302);
+        struct tcpip_offers some = all;
+        struct written w;
+
+        *((bool *)((char *)&some + members[i % 4])) = false;
+        some.ip4 = i / 4;
+        from_linux(&k, &r);
+        packet_finish(&want, &k, ASK_TCP);
+        w = ask_for(&k, &some, 0);
+        assert_int_equal(w.result, TCPIP_REQUEST_DONE);
+        assert_int_equal((uintptr_t)w.checksum.Value & 0x0c, 0);
+        assert_int_equal(w.checksum.Transmit.IpHeaderChecksum, some.ip4 && i % 4 < 2);
+        if (w.checksum.Transmit.IpHeaderChecksum)
+            naive_put(want.bytes + want.sh.l3 + 10, 2, 0);
+        assert_memory_equal(k.bytes, want.bytes, k.len);
+    }
+}
+
+/* Also LSO2-2, LSO2-4, LSO2-7, LSO2-9, LSO1-2. */
+static void test_LSO1_17_large_send_template(void **state)
+{
+    static struct packet k;
+
+    UNUSED_STATE;
+    for (unsigned v = 0; v < 2; v++) {
+        struct frame_recipe r = path_recipe(versions[v], 6, 20000);
+        struct written w;
+
+        r.ip_id = 0xfffe;
+        from_linux(&k, &r);
+        w = ask_for(&k, &all, 1400);
+        assert_int_equal(w.result, TCPIP_REQUEST_DONE);
+        assert_ptr_equal(w.lso.Value, ask_lso2(versions[v], 1400, k.sh.l4));
+        assert_int_equal(naive_get(packet_field(&k), 2), packet_pseudo(&k, 0));
+        if (versions[v] == 4) {
+            assert_int_equal(naive_get(k.bytes + k.sh.l3 + 2, 2), 0);
+            assert_int_equal(naive_get(k.bytes + k.sh.l3 + 4, 2), 0x7ffe);
+        }
+    }
+}
+
+/* CAP-24, CAP-22: sizes and segment counts in force; LSO1-27. */
+static void test_LSO1_26_only_large_sends_that_are_offered(void **state)
+{
+    static struct packet k;
+
+    UNUSED_STATE;
+    for (unsigned v = 0; v < 2; v++) {
+        const unsigned version = versions[v];
+        struct frame_recipe r = path_recipe(version, 6, 20000);
+        struct tcpip_offers some = all;
+
+        some.lso4_max = some.lso6_max = 20000;
+        some.lso4_min = some.lso6_min = 15;
+        from_linux(&k, &r);
+        assert_int_equal(ask_for(&k, &some, 1400).result, TCPIP_REQUEST_DONE); /* 15 of them */
+        from_linux(&k, &r);
+        assert_int_equal(ask_for(&k, &some, 1430).result, TCPIP_REQUEST_SEGMENT);
+        r.payload_len = 20001;
+        from_linux(&k, &r);
+        assert_int_equal(ask_for(&k, &some, 1400).result, TCPIP_REQUEST_SEGMENT);
+        some = all;
+        *(version == 4 ? &some.lso4 : &some.lso6) = false;
+        assert_int_equal(ask_for(&k, &some, 1400).result, TCPIP_REQUEST_SEGMENT);
+        assert_null(ask_for(&k, &some, 1400).lso.Value);
+    }
+}
+
+static void test_RXC_22_verdicts(void **state)
+{
+    static const struct { uintptr_t slot; bool keep, valid; } verdicts[] = {
+        {0x00, true, false},  {0x08, true, true},   {0x10, true, true},   {0x20, true, false},
+        {0x28, true, true},   {0x01, false, false}, {0x02, false, false}, {0x04, false, false},
+        {0x0c, false, false}, {0x21, false, false},
+    };
+
+    UNUSED_STATE;
+    for (unsigned i = 0; i < COUNT(verdicts); i++) {
+        NET_BUFFER_LIST nbl = {0};
+        struct frame_offload o = {0};
+
+        nbl.NetBufferListInfo[TcpIpChecksumNetBufferListInfo] = (void *)verdicts[i].slot;
+        assert_int_equal(tcpip_verdict_read(&nbl, &o), verdicts[i].keep);
+        if (verdicts[i].keep)
+            assert_int_equal(o.flags, verdicts[i].valid ? FRAME_CSUM_VALID : 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest requests[] = {
+        cmocka_unit_test(test_TXC_4_5_the_field_holds_the_seed),
+        cmocka_unit_test(test_TXC_21_only_what_is_offered_is_asked),
+        cmocka_unit_test(test_LSO1_17_large_send_template),
+        cmocka_unit_test(test_LSO1_26_only_large_sends_that_are_offered),
+        cmocka_unit_test(test_RXC_22_verdicts),
+    };
+
+    return cmocka_run_group_tests(requests, NULL, NULL);
+}
