@@ -4,5 +4,6 @@
 
 /* Checksum and segmentation kernels beside memcpy of the same bytes. */
 int bench_frame(int argc, char **argv);
-/* TCP through the whole path, beside a bare relay that does the same segmentation, and the kernel's own veth. */
+/* TCP through the whole path, beside a bare relay that does the same segmentation, and the kernel's
+ * own veth. */
 int bench_path(int argc, char **argv);

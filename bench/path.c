@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * longshore bench path: one TCP stream through (a) the kernel's veth, (b) a bare relay, (c) the NDIS path with large send, (d) the same without. All stand
- * beside each other in the same two namespaces, and every round measures each in turn: only ratios within a run mean anything on a noisy machine.
+ * longshore bench path: one TCP stream through (a) the kernel's veth, (b) a bare relay, (c) the
+ * NDIS path with large send, (d) the same without. All stand beside each other in the same two
+ * namespaces, and every round measures each in turn: only ratios within a run mean anything on a
+ * noisy machine.
  */
 #include "bench/bench.h"
 #include "bench/relay.h"
@@ -16,7 +18,7 @@
 enum path_kind { PATH_VETH, PATH_RELAY, PATH_LSO_ON, PATH_LSO_OFF, PATH_KINDS };
 enum { MAX_ROUNDS = 31 };
 
-#define EXPECT_ON_OVER_OFF 2.5
+#define EXPECT_ON_OVER_OFF   2.5
 #define EXPECT_ON_OVER_RELAY 0.8
 
 static const char *const path_names[PATH_KINDS] = {
@@ -63,8 +65,7 @@ static int address(const struct path_bench *b, const char *dev, unsigned net)
 static int setup_reference(struct path_bench *b, struct why *why)
 {
     uint32_t all = PORT_CSUM | PORT_TSO4 | PORT_TSO6 | PORT_TSO_ECN;
-    int r = netns_shell(b->left,
-                        "ip link add veth0 type veth peer name veth1 netns /proc/%d/fd/%d",
+    int r = netns_shell(b->left, "ip link add veth0 type veth peer name veth1 netns /proc/%d/fd/%d",
                         (int)getpid(), b->right);
 
     if (r != 0 || address(b, "veth", 80) != 0)
@@ -85,8 +86,13 @@ static int setup(struct path_bench *b, struct longshore_error *error)
 {
     struct longshore_config machine = {0};
     struct longshore_adapter_config adapter = {
-        .inf = b->inf, .build = b->build, .tap = "ndis0", .tap_napi = false, .wire = "tap:ndis1,napi",
-        .tap_netns = b->left, .wire_netns = b->right,
+        .inf = b->inf,
+        .build = b->build,
+        .tap = "ndis0",
+        .tap_napi = false,
+        .wire = "tap:ndis1,napi",
+        .tap_netns = b->left,
+        .wire_netns = b->right,
     };
     struct why why = {0};
     int r = setup_reference(b, &why);
@@ -109,8 +115,11 @@ static int measure(struct path_bench *b, enum path_kind kind, unsigned round)
 {
     static const char *const addresses[PATH_KINDS] = {"10.80.0.2", "10.81.0.2", "10.82.0.2",
                                                       "10.82.0.2"};
-    struct traffic t = {.from = b->left, .to = b->right, .address = addresses[kind],
-                        .port = b->port++, .seconds = (double)b->seconds};
+    struct traffic t = {.from = b->left,
+                        .to = b->right,
+                        .address = addresses[kind],
+                        .port = b->port++,
+                        .seconds = (double)b->seconds};
     struct traffic_end sent, got;
     struct longshore_error error = {0};
     struct why why = {0};
@@ -200,9 +209,12 @@ static const char path_help[] =
 static int path_parse(struct path_bench *b, int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"driver", required_argument, NULL, 'd'}, {"seconds", required_argument, NULL, 's'},
-        {"rounds", required_argument, NULL, 'r'}, {"json", no_argument, NULL, 'j'},
-        {"check", no_argument, NULL, 'k'},        {"help", no_argument, NULL, 'h'},
+        {"driver", required_argument, NULL, 'd'},
+        {"seconds", required_argument, NULL, 's'},
+        {"rounds", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},
+        {"check", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     int opt;
@@ -250,7 +262,8 @@ int bench_path(int argc, char **argv)
 
     if (r >= 0)
         return r;
-    if (netns_private(&why) < 0 || (b.left = netns_new(&why)) < 0 || (b.right = netns_new(&why)) < 0)
+    if (netns_private(&why) < 0 || (b.left = netns_new(&why)) < 0 ||
+        (b.right = netns_new(&why)) < 0)
         return cli_error("%s", why.text);
     r = setup(&b, &error);
     r = r < 0 ? cli_error("%s", error.text) : run_rounds(&b);

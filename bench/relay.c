@@ -6,8 +6,13 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
-enum { RELAY_BATCH = 8, RELAY_RX_BATCH = 64, RELAY_BUF = 68 * 1024, RELAY_SMALL = 2048,
-       SEG_BATCH = 64 };
+enum {
+    RELAY_BATCH = 8,
+    RELAY_RX_BATCH = 64,
+    RELAY_BUF = 68 * 1024,
+    RELAY_SMALL = 2048,
+    SEG_BATCH = 64
+};
 
 struct relay {
     struct port *tap, *wire;
@@ -110,9 +115,8 @@ static void inbound(struct relay *r)
 static void *relay_main(void *arg)
 {
     struct relay *r = arg;
-    struct pollfd p[3] = {{port_fd(r->tap), POLLIN, 0},
-                          {port_fd(r->wire), POLLIN, 0},
-                          {r->stop_fd, POLLIN, 0}};
+    struct pollfd p[3] = {
+        {port_fd(r->tap), POLLIN, 0}, {port_fd(r->wire), POLLIN, 0}, {r->stop_fd, POLLIN, 0}};
 
     while (poll(p, 3, -1) > 0 && !p[2].revents) {
         if (p[0].revents)

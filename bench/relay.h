@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The yardstick: a relay from a TAP to a wire without rings, driver or NDIS, which does the same work on the bytes (cut, checksum, verify) with the same
- * frame/ and port/ code. What the NDIS path loses against it is what NDIS, driver and card cost.
+ * The yardstick: a relay from a TAP to a wire without rings, driver or NDIS, which does the same
+ * work on the bytes (cut, checksum, verify) with the same frame/ and port/ code. What the NDIS path
+ * loses against it is what NDIS, driver and card cost.
  */
 #pragma once
 

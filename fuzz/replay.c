@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a fuzzer's entry over files (a corpus directory's, or those named): how the ordinary test run replays what fuzzing found. */
+/* Runs a fuzzer's entry over files (a corpus directory's, or those named): how the ordinary test
+ * run replays what fuzzing found. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

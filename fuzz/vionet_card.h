@@ -387,6 +387,8 @@ static void card_config_write(struct pci_function *fn, uint32_t offset, uint32_t
                               uint32_t value)
 {
     (void)fn;
+    if (offset == 0x10)
+        value = (value & ~15u) | 4; /* memory, 64 bits wide */
     memcpy(card.config + offset, &value, size);
 }
 

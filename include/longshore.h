@@ -2,11 +2,13 @@
 /*
  * Longshore: NDIS 6 miniport drivers in a Linux process. The one public interface of the library.
  *
- * A machine is one simulated Windows box; there is at most one in a process. An adapter is a miniport driver (from its .inf) on a
- * simulated virtio network card: frames of the Linux stack enter by a TAP, pass protocol, NDIS, driver and card, and leave on a wire.
+ * A machine is one simulated Windows box; there is at most one in a process. An adapter is a
+ * miniport driver (from its .inf) on a simulated virtio network card: frames of the Linux stack
+ * enter by a TAP, pass protocol, NDIS, driver and card, and leave on a wire.
  *
- * Calls block until what they ask for is done, and are made by ordinary threads, one at a time for one adapter. Functions that can fail return 0 or a negative
- * errno and write one line of explanation.
+ * Calls block until what they ask for is done, and are made by ordinary threads, one at a time for
+ * one adapter. Functions that can fail return 0 or a negative errno and write one line of
+ * explanation.
  */
 #pragma once
 
@@ -36,8 +38,8 @@ struct longshore_finding {
 typedef void (*longshore_finding_fn)(void *arg, const struct longshore_finding *f);
 
 struct longshore_config {
-    unsigned processors;        /* event loops; 0 means 1 */
-    const char *registry;       /* .reg file read at start; NULL: an empty registry */
+    unsigned processors;          /* event loops; 0 means 1 */
+    const char *registry;         /* .reg file read at start; NULL: an empty registry */
     longshore_finding_fn finding; /* NULL: findings go to stderr */
     void *arg;
 };
@@ -51,23 +53,26 @@ uint64_t longshore_findings(const struct longshore *ls);
 enum longshore_build { LONGSHORE_SYS, LONGSHORE_LINKED };
 
 struct longshore_adapter_config {
-    const char *inf;             /* the driver's .inf; its binary stands beside it */
-    enum longshore_build build;  /* the .sys that the .inf names, or the .so of the same name */
-    const char *name;            /* NULL: the .inf's description */
-    const char *tap;             /* name of the TAP, made when absent */
-    bool tap_napi;               /* let the kernel merge what arrives (IFF_NAPI) */
-    const char *wire;            /* KIND:NAME; see longshore(1) */
-    int tap_netns, wire_netns;   /* network namespaces to open TAP and wire in; negative: the current one */
-    const char *withhold;        /* features that the card does not offer, by name, comma separated; NULL: none */
-    const char *capture;         /* pcapng file of what crosses the wire; NULL: none */
-    uint8_t mac[6];              /* all zero: one made from the name */
-    uint16_t mtu;                /* 0: 1500 */
+    const char *inf;            /* the driver's .inf; its binary stands beside it */
+    enum longshore_build build; /* the .sys that the .inf names, or the .so of the same name */
+    const char *name;           /* NULL: the .inf's description */
+    const char *tap;            /* name of the TAP, made when absent */
+    bool tap_napi;              /* let the kernel merge what arrives (IFF_NAPI) */
+    const char *wire;           /* KIND:NAME; see longshore(1) */
+    int tap_netns,
+        wire_netns; /* network namespaces to open TAP and wire in; negative: the current one */
+    const char
+        *withhold; /* features that the card does not offer, by name, comma separated; NULL: none */
+    const char *capture; /* pcapng file of what crosses the wire; NULL: none */
+    uint8_t mac[6];      /* all zero: one made from the name */
+    uint16_t mtu;        /* 0: 1500 */
 };
 
 /* Loads the driver, plugs the card, initializes, restarts and binds. On return frames flow. */
 int longshore_adapter_new(struct longshore *ls, const struct longshore_adapter_config *config,
                           struct longshore_adapter **out, struct longshore_error *error);
-/* Unbinds, pauses, halts, unloads. Returns what the driver failed to give back (each kind is also a finding). */
+/* Unbinds, pauses, halts, unloads. Returns what the driver failed to give back (each kind is also a
+ * finding). */
 uint64_t longshore_adapter_free(struct longshore_adapter *a);
 
 const char *longshore_adapter_name(const struct longshore_adapter *a);
@@ -80,13 +85,15 @@ int longshore_adapter_reset(struct longshore_adapter *a);
 void longshore_adapter_link(struct longshore_adapter *a, bool up);
 
 /*
- * Sets one offload through OID_TCP_OFFLOAD_PARAMETERS, as an administrator does. keyword: standardized keyword without the asterisk ("LsoV2IPv4").
- * value: "on", "off", and for checksums also "tx", "rx". -EINVAL names what is possible.
+ * Sets one offload through OID_TCP_OFFLOAD_PARAMETERS, as an administrator does. keyword:
+ * standardized keyword without the asterisk ("LsoV2IPv4"). value: "on", "off", and for checksums
+ * also "tx", "rx". -EINVAL names what is possible.
  */
 int longshore_adapter_set(struct longshore_adapter *a, const char *keyword, const char *value,
                           struct longshore_error *error);
 
-/* The offloads of an adapter, a row each. hardware and current: "-", "on", "tx", "rx", "tx rx", with sizes for large sends. */
+/* The offloads of an adapter, a row each. hardware and current: "-", "on", "tx", "rx", "tx rx",
+ * with sizes for large sends. */
 struct longshore_offload {
     const char *keyword;
     char hardware[40], current[40];

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One simulated Windows box: what is plugged and loaded. The only file that knows all rooms, and wires them together.
+ * One simulated Windows box: what is plugged and loaded. The only file that knows all rooms, and
+ * wires them together.
  *
- *   TAP --watch--> tcpip --NDIS--> driver --rings--> nic --wire port        (tx, all on the adapter's loop)
- *   wire port --watch--> nic --interrupt--> driver --NDIS--> tcpip --> TAP  (rx, likewise)
+ *   TAP --watch--> tcpip --NDIS--> driver --rings--> nic --wire port        (tx, all on the
+ * adapter's loop) wire port --watch--> nic --interrupt--> driver --NDIS--> tcpip --> TAP  (rx,
+ * likewise)
  */
 #include "longshore.h"
 
@@ -61,7 +63,8 @@ static int fail(struct longshore_error *error, const struct why *why, int err)
     return err;
 }
 
-/* ---- Machine ------------------------------------------------------------------------------------ */
+/* ---- Machine ------------------------------------------------------------------------------------
+ */
 
 static void pass_finding(void *arg, const struct finding *f)
 {
@@ -140,7 +143,8 @@ uint64_t longshore_findings(const struct longshore *ls)
     return finding_count() - ls->findings_before;
 }
 
-/* ---- Adapter: the parts ------------------------------------------------------------------------- */
+/* ---- Adapter: the parts -------------------------------------------------------------------------
+ */
 
 /* Opens a port inside a network namespace; the calling thread is back in its own afterwards. */
 static int open_port_in(int netns, const char *spec, struct port **out, struct why *why)
@@ -298,15 +302,16 @@ static void want_frames(void *arg, bool wanted)
 
 static int make_protocol(struct longshore_adapter *a, struct why *why)
 {
-    struct tcpip_config config = {.name = a->protocol, .tap = a->tap, .want_frames = want_frames,
-                                  .arg = a};
+    struct tcpip_config config = {
+        .name = a->protocol, .tap = a->tap, .want_frames = want_frames, .arg = a};
 
     /* One TAP is one TCP/IP stack: each adapter has its own. */
     snprintf(a->protocol, sizeof a->protocol, "TCPIP%u", a->machine->adapter_count);
     return tcpip_new(&config, &a->tcpip, why);
 }
 
-/* ---- Adapter: start and stop -------------------------------------------------------------------- */
+/* ---- Adapter: start and stop --------------------------------------------------------------------
+ */
 
 static int run_ndis(struct longshore_adapter *a, struct reg_key *key, struct why *why)
 {
@@ -434,7 +439,8 @@ const uint8_t *longshore_adapter_mac(const struct longshore_adapter *a)
     return a->mac;
 }
 
-/* ---- Adapter: operations ------------------------------------------------------------------------ */
+/* ---- Adapter: operations ------------------------------------------------------------------------
+ */
 
 static int status_errno(NDIS_STATUS status)
 {
@@ -461,9 +467,18 @@ void longshore_adapter_link(struct longshore_adapter *a, bool up)
     nic_set_link(a->nic, up);
 }
 
-/* ---- Offloads by keyword ("State model", field map) ---------------------------------------------- */
+/* ---- Offloads by keyword ("State model", field map) ----------------------------------- */
 
-enum offload_row { ROW_IP4, ROW_TCP4, ROW_UDP4, ROW_TCP6, ROW_UDP6, ROW_LSO1, ROW_LSO2_4, ROW_LSO2_6 };
+enum offload_row {
+    ROW_IP4,
+    ROW_TCP4,
+    ROW_UDP4,
+    ROW_TCP6,
+    ROW_UDP6,
+    ROW_LSO1,
+    ROW_LSO2_4,
+    ROW_LSO2_6
+};
 
 static const struct {
     const char *keyword;
@@ -610,7 +625,8 @@ unsigned longshore_adapter_offloads(const struct longshore_adapter *a,
     return LONGSHORE_OFFLOADS;
 }
 
-/* ---- Counters ----------------------------------------------------------------------------------- */
+/* ---- Counters -----------------------------------------------------------------------------------
+ */
 
 void longshore_adapter_counters(const struct longshore_adapter *a, longshore_counter_fn fn,
                                 void *arg)

@@ -4,9 +4,10 @@
 
 enum { PAUSE_TRIES = 500 };
 
-/* ---- Teardown: halt, and an initialize that failed ---------------------------------------------------------------- */
+/* ---- Teardown: halt, and an initialize that failed ------------------------------------ */
 
-/* Accepts an adapter built up to any point. The device goes quiet before its memory is taken away. */
+/* Accepts an adapter built up to any point. The device goes quiet before its memory is taken away.
+ */
 static void adapter_free(struct vionet_adapter *a)
 {
     if (a->device.common.base && !a->removed)
@@ -23,7 +24,7 @@ static void adapter_free(struct vionet_adapter *a)
     NdisFreeMemory(a, 0, 0);
 }
 
-/* ---- Initialize -------------------------------------------------------------------------------------------------- */
+/* ---- Initialize ----------------------------------------------------------------------------- */
 
 static NDIS_STATUS register_dma(struct vionet_adapter *a)
 {
@@ -177,7 +178,7 @@ VOID NTAPI VionetHaltEx(NDIS_HANDLE MiniportAdapterContext, NDIS_HALT_ACTION Hal
     adapter_free(a);
 }
 
-/* ---- Starting the device over ------------------------------------------------------------------------------------- */
+/* ---- Starting the device over --------------------------------------------------------- */
 
 /* Everything the device has comes back; sends in flight end with status. */
 void vionet_device_stop(struct vionet_adapter *a, NDIS_STATUS status)
@@ -206,7 +207,7 @@ static NDIS_STATUS start_over(struct vionet_adapter *a, NDIS_STATUS sends)
     return status;
 }
 
-/* ---- Pause and restart ------------------------------------------------------------------------------------------- */
+/* ---- Pause and restart ---------------------------------------------------------------- */
 
 static BOOLEAN idle(struct vionet_adapter *a)
 {
@@ -239,7 +240,8 @@ NDIS_STATUS NTAPI VionetPause(NDIS_HANDLE MiniportAdapterContext,
     a->running = FALSE;
     vionet_rx_open(a, FALSE);
     vionet_tx_close(a, NDIS_STATUS_PAUSED);
-    /* A device that does not give sends back would hold up the pause for ever: nobody checks for hang meanwhile. */
+    /* A device that does not give sends back would hold up the pause for ever: nobody checks for
+     * hang meanwhile. */
     for (ULONG i = 0; i < PAUSE_TRIES && InterlockedExchangeAdd(&a->tx.outstanding, 0) > 0; i++)
         NdisMSleep(1000);
     if (InterlockedExchangeAdd(&a->tx.outstanding, 0) > 0 && !a->removed)
@@ -264,7 +266,7 @@ NDIS_STATUS NTAPI VionetRestart(NDIS_HANDLE MiniportAdapterContext,
     return NDIS_STATUS_SUCCESS;
 }
 
-/* ---- Reset ------------------------------------------------------------------------------------------------------- */
+/* ---- Reset ---------------------------------------------------------------------------------- */
 
 BOOLEAN NTAPI VionetCheckForHangEx(NDIS_HANDLE MiniportAdapterContext)
 {
@@ -303,7 +305,7 @@ NDIS_STATUS NTAPI VionetResetEx(NDIS_HANDLE MiniportAdapterContext, PBOOLEAN Add
     return NDIS_STATUS_SUCCESS;
 }
 
-/* ---- Removal and shutdown ---------------------------------------------------------------------------------------- */
+/* ---- Removal and shutdown ------------------------------------------------------------- */
 
 VOID NTAPI VionetDevicePnPEventNotify(NDIS_HANDLE MiniportAdapterContext,
                                       PNET_DEVICE_PNP_EVENT NetDevicePnPEvent)
@@ -326,7 +328,6 @@ VOID NTAPI VionetShutdownEx(NDIS_HANDLE MiniportAdapterContext, NDIS_SHUTDOWN_AC
 
     UNREFERENCED_PARAMETER(ShutdownAction);
     if (a->device.common.base && !a->removed)
-        WRITE_REGISTER_UCHAR(a->device.common.base +
-                                 FIELD_OFFSET(struct virtio_pci_common_cfg, device_status),
-                             0);
+        WRITE_REGISTER_UCHAR(
+            a->device.common.base + FIELD_OFFSET(struct virtio_pci_common_cfg, device_status), 0);
 }

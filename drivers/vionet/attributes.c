@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the adapter tells NDIS at initialize: general and offload attributes; and what the registry tells the adapter. */
+/* What the adapter tells NDIS at initialize: general and offload attributes; and what the registry
+ * tells the adapter. */
 #include "vionet.h"
 
 const NDIS_OID vionet_oids[] = {
@@ -37,7 +38,7 @@ const NDIS_OID vionet_oids[] = {
 };
 const ULONG vionet_oids_bytes = sizeof vionet_oids;
 
-/* ---- Registry ---------------------------------------------------------------------------------------------------- */
+/* ---- Registry ------------------------------------------------------------------------------- */
 
 static const struct keyword {
     NDIS_STRING name;
@@ -52,7 +53,8 @@ static const struct keyword {
     {NDIS_STRING_CONST("*LsoV2IPv6"), 1},
 };
 
-/* A keyword that is absent, unreadable or out of range keeps its default, which is "on" (KEY-20, KEY-21). */
+/* A keyword that is absent, unreadable or out of range keeps its default, which is "on" (KEY-20,
+ * KEY-21). */
 static void read_offloads(struct vionet_adapter *a, NDIS_HANDLE config)
 {
     for (ULONG i = 0; i < VIONET_KEYWORDS; i++) {
@@ -99,7 +101,7 @@ void vionet_read_configuration(struct vionet_adapter *a)
     vionet_offload_update(a);
 }
 
-/* ---- Attributes -------------------------------------------------------------------------------------------------- */
+/* ---- Attributes ----------------------------------------------------------------------------- */
 
 static NDIS_STATUS set_general(struct vionet_adapter *a)
 {

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands to the device over the control queue (virtio 1.2 §5.1.6.5). PASSIVE_LEVEL, one at a time. */
+/* Commands to the device over the control queue (virtio 1.2 §5.1.6.5). PASSIVE_LEVEL, one at a
+ * time. */
 #include "vionet.h"
 
-enum { CTRL_BYTES = 1024, CTRL_DATA_AT = 8, CTRL_ACK_AT = CTRL_BYTES - 8, CTRL_TRIES = 2000,
-       CTRL_SIZE = 8, CTRL_UNANSWERED = 0xaa };
+enum {
+    CTRL_BYTES = 1024,
+    CTRL_DATA_AT = 8,
+    CTRL_ACK_AT = CTRL_BYTES - 8,
+    CTRL_TRIES = 2000,
+    CTRL_SIZE = 8,
+    CTRL_UNANSWERED = 0xaa
+};
 
 NDIS_STATUS vionet_ctrl_init(struct vionet_adapter *a)
 {
@@ -80,8 +87,7 @@ NDIS_STATUS vionet_ctrl_filter(struct vionet_adapter *a)
         return NDIS_STATUS_SUCCESS;
     status = rx_mode(a, VIRTIO_NET_CTRL_RX_PROMISC, (f & NDIS_PACKET_TYPE_PROMISCUOUS) != 0);
     if (status == NDIS_STATUS_SUCCESS)
-        status = rx_mode(a, VIRTIO_NET_CTRL_RX_ALLMULTI,
-                         (f & NDIS_PACKET_TYPE_ALL_MULTICAST) != 0);
+        status = rx_mode(a, VIRTIO_NET_CTRL_RX_ALLMULTI, (f & NDIS_PACKET_TYPE_ALL_MULTICAST) != 0);
     if (status == NDIS_STATUS_SUCCESS)
         status = mac_table(a);
     return status;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupts: one MSI-X message for each of receive, transmit and configuration where the card has three, fewer shared, or the line. The service routine only
- * masks by event index and asks for the DPC; the DPC does the work.
+ * Interrupts: one MSI-X message for each of receive, transmit and configuration where the card has
+ * three, fewer shared, or the line. The service routine only masks by event index and asks for the
+ * DPC; the DPC does the work.
  */
 #include "vionet.h"
 
@@ -14,7 +15,7 @@ USHORT vionet_vector(const struct vionet_adapter *a, ULONG queue)
     return (USHORT)(queue < a->messages ? queue : a->messages - 1);
 }
 
-/* ---- Link -------------------------------------------------------------------------------------------------------- */
+/* ---- Link ----------------------------------------------------------------------------------- */
 
 static void indicate_link(struct vionet_adapter *a)
 {
@@ -25,7 +26,8 @@ static void indicate_link(struct vionet_adapter *a)
     link.Header.Type = NDIS_OBJECT_TYPE_DEFAULT;
     link.Header.Revision = NDIS_LINK_STATE_REVISION_1;
     link.Header.Size = NDIS_SIZEOF_LINK_STATE_REVISION_1;
-    link.MediaConnectState = a->link_up ? MediaConnectStateConnected : MediaConnectStateDisconnected;
+    link.MediaConnectState =
+        a->link_up ? MediaConnectStateConnected : MediaConnectStateDisconnected;
     link.MediaDuplexState = a->link_up ? MediaDuplexStateFull : MediaDuplexStateUnknown;
     link.XmitLinkSpeed = link.RcvLinkSpeed =
         a->link_up ? VIONET_LINK_SPEED_GBIT * 1000000000ull : NDIS_LINK_SPEED_UNKNOWN;
@@ -56,9 +58,10 @@ void vionet_link_refresh(struct vionet_adapter *a, BOOLEAN indicate)
         indicate_link(a);
 }
 
-/* ---- DPC --------------------------------------------------------------------------------------------------------- */
+/* ---- DPC ------------------------------------------------------------------------------------ */
 
-/* Until nothing is left, or its share is used up: then the DPC is asked for again, so that others get their turn. */
+/* Until nothing is left, or its share is used up: then the DPC is asked for again, so that others
+ * get their turn. */
 static BOOLEAN serve(struct vionet_adapter *a)
 {
     for (ULONG i = 0; i < DPC_ROUNDS; i++) {
@@ -131,7 +134,8 @@ static VOID NTAPI VionetInterruptDpc(NDIS_HANDLE MiniportInterruptContext, PVOID
         NdisMQueueDpc(a->interrupt, 0, 1u << KeGetCurrentProcessorNumber(), NULL);
 }
 
-/* NDIS asks for these around moving an interrupt; the card itself has no mask beside the ring flags. */
+/* NDIS asks for these around moving an interrupt; the card itself has no mask beside the ring
+ * flags. */
 static VOID NTAPI VionetDisableInterrupt(NDIS_HANDLE MiniportInterruptContext)
 {
     UNREFERENCED_PARAMETER(MiniportInterruptContext);

@@ -62,9 +62,7 @@ void vionet_offload_update(struct vionet_adapter *a)
     NdisReleaseSpinLock(&o->lock);
 }
 
-/* ---- Description
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Description ---------------------------------------------------------------------------- */
 
 static void describe_checksum(const UCHAR *v, NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
 {
@@ -154,8 +152,7 @@ static void indicate_configuration(struct vionet_adapter *a)
     NdisMIndicateStatusEx(a->handle, &s);
 }
 
-/* ---- OID_TCP_OFFLOAD_PARAMETERS
- * ---------------------------------------------------------------------------------- */
+/* ---- OID_TCP_OFFLOAD_PARAMETERS ------------------------------------------------------- */
 
 /* Off, transmit, receive, both; 0 leaves it. FALSE: no such value, or more than the card can. */
 static BOOLEAN want_checksum(UCHAR field, UCHAR able, UCHAR *value)
@@ -252,8 +249,7 @@ NDIS_STATUS vionet_offload_parameters(struct vionet_adapter *a, NDIS_OID_REQUEST
     return NDIS_STATUS_SUCCESS;
 }
 
-/* ---- OID_OFFLOAD_ENCAPSULATION
- * ----------------------------------------------------------------------------------- */
+/* ---- OID_OFFLOAD_ENCAPSULATION -------------------------------------------------------- */
 
 /* One family. Headers are found frame by frame, so the size matters only as a promise that we know
  * the shape. */

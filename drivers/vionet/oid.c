@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* OID requests: queries of what the adapter is and has counted, sets of filter, addresses, power and offload. All are answered at once. */
+/* OID requests: queries of what the adapter is and has counted, sets of filter, addresses, power
+ * and offload. All are answered at once. */
 #include "vionet.h"
 
 enum { VENDOR_ID = 0x00ffffff, UNICAST = 0, MULTICAST = 1, BROADCAST = 2 };
@@ -7,7 +8,7 @@ enum { VENDOR_ID = 0x00ffffff, UNICAST = 0, MULTICAST = 1, BROADCAST = 2 };
 static const UCHAR broadcast_address[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 static const char vendor_description[] = "Longshore virtio network adapter";
 
-/* ---- Packet filter ----------------------------------------------------------------------------------------------- */
+/* ---- Packet filter -------------------------------------------------------------------------- */
 
 static BOOLEAN in_multicast_list(const struct vionet_adapter *a, const UCHAR *destination)
 {
@@ -41,7 +42,7 @@ ULONG vionet_filters(const struct vionet_adapter *a)
            (vionet_has(a, VIRTIO_NET_F_CTRL_RX) ? NDIS_PACKET_TYPE_PROMISCUOUS : 0);
 }
 
-/* ---- Queries ----------------------------------------------------------------------------------------------------- */
+/* ---- Queries -------------------------------------------------------------------------------- */
 
 static NDIS_STATUS answer(NDIS_OID_REQUEST *r, const void *data, ULONG bytes)
 {
@@ -196,7 +197,7 @@ static NDIS_STATUS query(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
     }
 }
 
-/* ---- Sets -------------------------------------------------------------------------------------------------------- */
+/* ---- Sets ----------------------------------------------------------------------------------- */
 
 /* A ULONG out of the request; otherwise the status that says why not. */
 static NDIS_STATUS take_ulong(NDIS_OID_REQUEST *r, ULONG *v)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The virtio PCI transport (virtio 1.2 §4.1): finding and mapping its structures, feature negotiation, queue set-up. */
+/* The virtio PCI transport (virtio 1.2 §4.1): finding and mapping its structures, feature
+ * negotiation, queue set-up. */
 #include "vionet.h"
 
-/* What the driver understands. ACCESS_PLATFORM: ring addresses are bus addresses, as NDIS gives them. */
+/* What the driver understands. ACCESS_PLATFORM: ring addresses are bus addresses, as NDIS gives
+ * them. */
 #define VIONET_FEATURES                                                                            \
     (VIRTIO_FEATURE(VIRTIO_F_VERSION_1) | VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM) |               \
      VIRTIO_FEATURE(VIRTIO_F_INDIRECT_DESC) | VIRTIO_FEATURE(VIRTIO_F_EVENT_IDX) |                 \
@@ -13,10 +15,19 @@
      VIRTIO_FEATURE(VIRTIO_NET_F_HOST_ECN) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VQ) |                \
      VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR))
 
-enum { PCI_STATUS_AT = 6, PCI_CAPS_AT = 0x34, PCI_STATUS_HAS_CAPS = 0x10, PCI_CAPS_FIRST = 0x40,
-       CAPS_MAX = 48, RESET_TRIES = 1000, BAR_BYTES_MAX = 1 << 20, GENERATION_TRIES = 100 };
+enum {
+    PCI_STATUS_AT = 6,
+    PCI_CAPS_AT = 0x34,
+    PCI_STATUS_HAS_CAPS = 0x10,
+    PCI_CAPS_FIRST = 0x40,
+    CAPS_MAX = 48,
+    RESET_TRIES = 1000,
+    BAR_BYTES_MAX = 1 << 20,
+    GENERATION_TRIES = 100
+};
 
-#define COMMON(a, field) ((a)->device.common.base + FIELD_OFFSET(struct virtio_pci_common_cfg, field))
+#define COMMON(a, field)                                                                           \
+    ((a)->device.common.base + FIELD_OFFSET(struct virtio_pci_common_cfg, field))
 
 static UCHAR read8(PUCHAR p)
 {
@@ -60,12 +71,12 @@ static BOOLEAN bus_read(struct vionet_adapter *a, ULONG offset, PVOID buffer, UL
     return NdisMGetBusData(a->handle, PCI_WHICHSPACE_CONFIG, offset, buffer, bytes) == bytes;
 }
 
-/* ---- BARs and capabilities --------------------------------------------------------------------------------------- */
+/* ---- BARs and capabilities ------------------------------------------------------------ */
 
-/* The assigned memory range that BAR `bar` decodes: resources come in BAR order, but absent ones are left out, so the address decides. */
-static const CM_PARTIAL_RESOURCE_DESCRIPTOR *bar_resource(struct vionet_adapter *a,
-                                                          const NDIS_RESOURCE_LIST *resources,
-                                                          ULONG bar)
+/* The assigned memory range that BAR `bar` decodes: resources come in BAR order, but absent ones
+ * are left out, so the address decides. */
+static const CM_PARTIAL_RESOURCE_DESCRIPTOR *
+bar_resource(struct vionet_adapter *a, const NDIS_RESOURCE_LIST *resources, ULONG bar)
 {
     ULONG low, high = 0;
     ULONG64 address;
@@ -204,7 +215,7 @@ void vionet_pci_unmap(struct vionet_adapter *a)
     NdisZeroMemory(&a->device.common, sizeof a->device.common);
 }
 
-/* ---- Status and features ----------------------------------------------------------------------------------------- */
+/* ---- Status and features -------------------------------------------------------------- */
 
 UCHAR vionet_pci_status(struct vionet_adapter *a)
 {
@@ -284,7 +295,7 @@ NDIS_STATUS vionet_pci_negotiate(struct vionet_adapter *a)
     return NDIS_STATUS_SUCCESS;
 }
 
-/* ---- Device configuration ---------------------------------------------------------------------------------------- */
+/* ---- Device configuration ------------------------------------------------------------- */
 
 UCHAR vionet_config_read8(struct vionet_adapter *a, ULONG offset)
 {
@@ -311,7 +322,7 @@ void vionet_read_mac(struct vionet_adapter *a, UCHAR mac[6])
     } while (before != after && ++tries < GENERATION_TRIES);
 }
 
-/* ---- Queues ------------------------------------------------------------------------------------------------------ */
+/* ---- Queues --------------------------------------------------------------------------------- */
 
 USHORT vionet_pci_queue_size(struct vionet_adapter *a, USHORT index)
 {

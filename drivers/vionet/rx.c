@@ -16,9 +16,7 @@ enum {
     QUARTER = 4,
 };
 
-/* ---- Buffers
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- Buffers -------------------------------------------------------------------------------- */
 
 /* Lock held. */
 static void put(struct vionet_adapter *a, struct vionet_rx_buffer *b)
@@ -81,9 +79,7 @@ void vionet_rx_open(struct vionet_adapter *a, BOOLEAN open)
     NdisReleaseSpinLock(&a->rx.lock);
 }
 
-/* ---- From the ring
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- From the ring -------------------------------------------------------------------------- */
 
 /* Lock held. The next frame's buffers, or NULL. bytes: of the frame; 0 when the device's word about
  * it is senseless. */
@@ -150,9 +146,7 @@ static BOOLEAN accept(struct vionet_adapter *a, const struct vionet_rx_buffer *b
     return TRUE;
 }
 
-/* ---- Into an NBL
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Into an NBL ---------------------------------------------------------------------------- */
 
 /*
  * A checksum that a peer on the same host left unfinished, and that may not be reported as good:
@@ -248,9 +242,7 @@ static void build(struct vionet_adapter *a, struct vionet_rx_buffer *b, ULONG by
     nbl->Next = NULL;
 }
 
-/* ---- Up and back
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Up and back ---------------------------------------------------------------------------- */
 
 /* Lock held. */
 static void give_back(struct vionet_adapter *a, NET_BUFFER_LIST *nbl)
@@ -359,9 +351,7 @@ BOOLEAN vionet_rx_reap(struct vionet_adapter *a)
     return more;
 }
 
-/* ---- Life
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Life ----------------------------------------------------------------------------------- */
 
 static NDIS_STATUS make_pool(struct vionet_adapter *a)
 {

@@ -64,9 +64,7 @@ ULONG vionet_cast(const UCHAR *destination)
     return all == 0xff ? 2 : 1;
 }
 
-/* ---- Send
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- Send ----------------------------------------------------------------------------------- */
 
 /* Makes the private copy hold the frame's first bytes, as many as there are. */
 static BOOLEAN copy_up_to(struct send *s, ULONG bytes)
@@ -328,9 +326,7 @@ void vionet_offload_completed(NET_BUFFER_LIST *nbl, ULONG payload_sent)
     NET_BUFFER_LIST_INFO(nbl, TcpLargeSendNetBufferListInfo) = done.Value;
 }
 
-/* ---- Receive
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- Receive -------------------------------------------------------------------------------- */
 
 static BOOLEAN tcp_judged(const struct vionet_headers *f, const UCHAR *head, ULONG head_bytes)
 {

@@ -69,9 +69,7 @@ static void complete(struct vionet_adapter *a, struct done *d, BOOLEAN counted)
         vionet_pause_progress(a);
 }
 
-/* ---- Requests
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Requests ------------------------------------------------------------------------------- */
 
 static void count_frames(struct vionet_adapter *a, const struct vionet_tx_request *t)
 {
@@ -118,8 +116,7 @@ static void release(struct vionet_adapter *a, struct vionet_tx_request *t, struc
     }
 }
 
-/* ---- From waiting to ready
- * --------------------------------------------------------------------------------------- */
+/* ---- From waiting to ready ------------------------------------------------------------ */
 
 static void add_element(struct vionet_tx_request *t, ULONG64 address, ULONG bytes)
 {
@@ -229,8 +226,7 @@ static ULONG take(struct vionet_tx *tx, struct vionet_tx_request **batch)
     return n;
 }
 
-/* ---- From ready to the ring
- * -------------------------------------------------------------------------------------- */
+/* ---- From ready to the ring ----------------------------------------------------------- */
 
 /* Lock held and given up meanwhile; we drain, so the line stays as it is. */
 static void copy(struct vionet_adapter *a, struct vionet_tx_request *t)
@@ -351,9 +347,7 @@ static void drain(struct vionet_adapter *a)
     drain_locked(a);
 }
 
-/* ---- Completion
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Completion ----------------------------------------------------------------------------- */
 
 /* Lock held. Requests that the device is through with; TRUE: there may be more. Arms the interrupt
  * when there are none. */
@@ -400,9 +394,7 @@ void vionet_tx_reap(struct vionet_adapter *a)
     drain_locked(a);
 }
 
-/* ---- Entry points
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Entry points --------------------------------------------------------------------------- */
 
 /* Prepares a chain for its time with us. NBLs without a NET_BUFFER go to bad. */
 static NET_BUFFER_LIST **receive_chain(NET_BUFFER_LIST **first, LONG *count, struct done *bad)
@@ -530,9 +522,7 @@ VOID NTAPI VionetCancelSend(NDIS_HANDLE MiniportAdapterContext, PVOID CancelId)
     KeLowerIrql(irql);
 }
 
-/* ---- Gate, reset
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Gate, reset ---------------------------------------------------------------------------- */
 
 void vionet_tx_open(struct vionet_adapter *a)
 {

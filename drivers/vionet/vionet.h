@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vionet: an NDIS 6.0 miniport for virtio network cards (virtio 1.2, modern PCI), with task offload.
+ * vionet: an NDIS 6.0 miniport for virtio network cards (virtio 1.2, modern PCI), with task
+ * offload.
  *
- * Reading order: driver.c (entry), adapter.c (life of an adapter), pci.c and virtq.c (the device), tx.c and rx.c (the data path), translate.c and headers.c (what
- * a send asks and a frame is reported as), offload.c (what is offered and switched on), oid.c (requests), ctrl.c (commands to the device).
+ * Reading order: driver.c (entry), adapter.c (life of an adapter), pci.c and virtq.c (the device),
+ * tx.c and rx.c (the data path), translate.c and headers.c (what a send asks and a frame is
+ * reported as), offload.c (what is offered and switched on), oid.c (requests), ctrl.c (commands to
+ * the device).
  *
- * Life. MiniportInitializeEx builds an adapter into zeroed memory and MiniportHaltEx takes it apart; a failed initialize calls the same
- * teardown, which accepts a half-built one. The device runs (DRIVER_OK) from initialize to halt; Paused means that the gates below are closed.
+ * Life. MiniportInitializeEx builds an adapter into zeroed memory and MiniportHaltEx takes it
+ * apart; a failed initialize calls the same teardown, which accepts a half-built one. The device
+ * runs (DRIVER_OK) from initialize to halt; Paused means that the gates below are closed.
  *
- * Gates. tx.open and rx.open are read and changed under the lock of their side. A closed tx gate completes sends with NDIS_STATUS_PAUSED (or what gate_status
- * says); a closed rx gate recycles frames unseen. Pause closes both and completes when tx.outstanding and rx.lent are zero.
+ * Gates. tx.open and rx.open are read and changed under the lock of their side. A closed tx gate
+ * completes sends with NDIS_STATUS_PAUSED (or what gate_status says); a closed rx gate recycles
+ * frames unseen. Pause closes both and completes when tx.outstanding and rx.lent are zero.
  *
- * Ownership. A send NBL belongs to us until it is on the list handed to NdisMSendNetBufferListsComplete; tx.waiting links NBLs by Next, and an NBL's MiniportReserved
- * holds its count of unfinished NET_BUFFERs. A receive NBL belongs to its struct vionet_rx for ever; while lent it must not be touched.
+ * Ownership. A send NBL belongs to us until it is on the list handed to
+ * NdisMSendNetBufferListsComplete; tx.waiting links NBLs by Next, and an NBL's MiniportReserved
+ * holds its count of unfinished NET_BUFFERs. A receive NBL belongs to its struct vionet_rx for
+ * ever; while lent it must not be touched.
  *
- * Locking. tx.lock: the transmit ring, waiting NBLs, free requests. rx.lock: the receive ring and its counters. offload.lock: configuration and activation. None is
- * held across a call that can come back into this driver, and none is taken inside another. Commands to the device are made at PASSIVE_LEVEL, one at a time
- * (OID requests, initialize, restart and reset are serialized by NDIS).
+ * Locking. tx.lock: the transmit ring, waiting NBLs, free requests. rx.lock: the receive ring and
+ * its counters. offload.lock: configuration and activation. None is held across a call that can
+ * come back into this driver, and none is taken inside another. Commands to the device are made at
+ * PASSIVE_LEVEL, one at a time (OID requests, initialize, restart and reset are serialized by
+ * NDIS).
  *
- * Nothing that the device writes (ring indices, ids, lengths, headers) is trusted: what does not fit stops that ring and asks for a reset.
+ * Nothing that the device writes (ring indices, ids, lengths, headers) is trusted: what does not
+ * fit stops that ring and asks for a reset.
  */
 #pragma once
 
@@ -34,27 +44,29 @@
 enum {
     VIONET_MAJOR_VERSION = 1,
     VIONET_MINOR_VERSION = 0,
-    VIONET_QUEUE_MAX = 256,   /* entries used of each queue */
-    VIONET_SG_MAX = 48,       /* elements of one frame that are posted as they are; more are copied */
-    VIONET_HEAD_BYTES = 256,  /* private copy of a frame's headers, with the virtio header before it */
-    VIONET_RX_BYTES = 2048,   /* one receive buffer */
-    VIONET_RX_CHAIN = 8,      /* buffers that one frame may fill */
+    VIONET_QUEUE_MAX = 256, /* entries used of each queue */
+    VIONET_SG_MAX = 48,     /* elements of one frame that are posted as they are; more are copied */
+    VIONET_HEAD_BYTES =
+        256, /* private copy of a frame's headers, with the virtio header before it */
+    VIONET_RX_BYTES = 2048, /* one receive buffer */
+    VIONET_RX_CHAIN = 8,    /* buffers that one frame may fill */
     VIONET_RX_BATCH = 64,
     VIONET_MULTICAST_MAX = 32,
     VIONET_ETH_HEADER = 14,
     VIONET_VLAN_TAG = 4,
     VIONET_MIN_FRAME = 60,
     VIONET_MAX_MTU = 9000,
-    VIONET_MAX_OFFLOAD = 65415, /* user data of one large send: 65535 less the longest IPv4 and TCP headers */
+    VIONET_MAX_OFFLOAD =
+        65415, /* user data of one large send: 65535 less the longest IPv4 and TCP headers */
     VIONET_TX_BOUNCES = 2,
     VIONET_BOUNCE_BYTES = 0x10200, /* the longest large send, headers included */
-    VIONET_HANG_CHECKS = 3,   /* rounds of check-for-hang without progress that mean a hang */
+    VIONET_HANG_CHECKS = 3,        /* rounds of check-for-hang without progress that mean a hang */
     VIONET_LINK_SPEED_GBIT = 10,
 };
 
 enum vionet_queue { VIONET_RXQ, VIONET_TXQ, VIONET_CTRLQ, VIONET_QUEUES };
 
-/* ---- Device (pci.c) ---------------------------------------------------------------------------------------------- */
+/* ---- Device (pci.c) ------------------------------------------------------------------- */
 
 struct vionet_region { /* one virtio structure, mapped */
     PUCHAR base;
@@ -69,7 +81,7 @@ struct vionet_device {
     ULONG64 features; /* negotiated */
 };
 
-/* ---- Ring (virtq.c) ---------------------------------------------------------------------------------------------- */
+/* ---- Ring (virtq.c) ------------------------------------------------------------------- */
 
 struct vionet_piece { /* one element of a chain */
     ULONG64 address;
@@ -84,17 +96,18 @@ struct vionet_virtq {
     struct virtio_desc *desc;
     struct virtio_avail *avail;
     struct virtio_used *used;
-    PVOID *cookies;     /* by head; NULL: the head is not in flight */
-    USHORT *chain;      /* descriptors that the head's chain has */
-    USHORT *next;       /* links of chains and of the free list: the device can write those in desc */
+    PVOID *cookies; /* by head; NULL: the head is not in flight */
+    USHORT *chain;  /* descriptors that the head's chain has */
+    USHORT *next;   /* links of chains and of the free list: the device can write those in desc */
     USHORT size, index; /* entries; number of the queue */
     USHORT free_head, free_count;
-    USHORT avail_next, used_next, kicked; /* next to fill, next to look at, avail_next at the last kick */
+    USHORT avail_next, used_next,
+        kicked; /* next to fill, next to look at, avail_next at the last kick */
     BOOLEAN event_idx, broken;
     PUCHAR doorbell;
 };
 
-/* ---- Transmit (tx.c) --------------------------------------------------------------------------------------------- */
+/* ---- Transmit (tx.c) ------------------------------------------------------------------ */
 
 /* Where a request stands between being taken and being posted. */
 enum vionet_tx_phase {
@@ -117,18 +130,18 @@ struct vionet_tx_request { /* one NET_BUFFER on its way */
     NET_BUFFER_LIST *nbl;
     NET_BUFFER *nb;
     SCATTER_GATHER_LIST *sg;
-    PVOID sg_memory;            /* what NDIS builds sg in */
-    PUCHAR head;                /* virtio_net_hdr, then the private copy of the frame's first bytes */
+    PVOID sg_memory; /* what NDIS builds sg in */
+    PUCHAR head;     /* virtio_net_hdr, then the private copy of the frame's first bytes */
     ULONG64 head_address;
-    struct virtio_desc *table;  /* the chain; the device reads it when descriptors are indirect */
+    struct virtio_desc *table; /* the chain; the device reads it when descriptors are indirect */
     ULONG64 table_address;
     struct vionet_tx_bounce *bounce;
-    ULONG head_bytes, skip;     /* bytes used of head; bytes of the frame that head replaces */
+    ULONG head_bytes, skip; /* bytes used of head; bytes of the frame that head replaces */
     ULONG table_count;
-    ULONG frames, wire_bytes;   /* what leaves the card for this one */
-    ULONG cast;                 /* index into the statistics */
+    ULONG frames, wire_bytes; /* what leaves the card for this one */
+    ULONG cast;               /* index into the statistics */
     NDIS_STATUS status;
-    volatile LONG phase;        /* enum vionet_tx_phase */
+    volatile LONG phase; /* enum vionet_tx_phase */
 };
 
 struct vionet_tx {
@@ -136,7 +149,7 @@ struct vionet_tx {
     struct vionet_virtq queue;
     struct vionet_tx_request *requests, *free;
     struct vionet_tx_request *line, **line_tail; /* taken, not yet posted; in order */
-    PUCHAR shared; /* heads of all requests, then their tables */
+    PUCHAR shared;                               /* heads of all requests, then their tables */
     NDIS_PHYSICAL_ADDRESS shared_address;
     ULONG shared_bytes, request_count, free_count, element_limit;
     PUCHAR bounce_memory;
@@ -147,12 +160,12 @@ struct vionet_tx {
     NET_BUFFER *waiting_nb;    /* next NET_BUFFER of the first waiting NBL */
     volatile LONG outstanding; /* NBLs that are ours */
     BOOLEAN open;
-    BOOLEAN draining;          /* one thread takes, posts and kicks at a time */
+    BOOLEAN draining; /* one thread takes, posts and kicks at a time */
     NDIS_STATUS gate_status;
     ULONG used_seen, stuck_checks; /* check for hang */
 };
 
-/* ---- Receive (rx.c) ---------------------------------------------------------------------------------------------- */
+/* ---- Receive (rx.c) ------------------------------------------------------------------- */
 
 enum vionet_rx_place { VIONET_RX_HOME, VIONET_RX_POSTED, VIONET_RX_OUT /* held or lent */ };
 
@@ -181,17 +194,17 @@ struct vionet_rx {
     BOOLEAN reaping; /* one thread indicates at a time: order */
 };
 
-/* ---- Offload (offload.c) ----------------------------------------------------------------------------------------- */
+/* ---- Offload (offload.c) -------------------------------------------------------------- */
 
 enum vionet_keyword { /* in the order of the standardized keywords; values as in the registry */
-    VIONET_IP4,
-    VIONET_TCP4,
-    VIONET_UDP4,
-    VIONET_TCP6,
-    VIONET_UDP6,
-    VIONET_LSO2_4,
-    VIONET_LSO2_6,
-    VIONET_KEYWORDS
+                      VIONET_IP4,
+                      VIONET_TCP4,
+                      VIONET_UDP4,
+                      VIONET_TCP6,
+                      VIONET_UDP6,
+                      VIONET_LSO2_4,
+                      VIONET_LSO2_6,
+                      VIONET_KEYWORDS
 };
 
 /* What the data path asks: one word, so that reading it needs no lock. */
@@ -211,46 +224,44 @@ enum vionet_on {
 
 struct vionet_offload {
     NDIS_SPIN_LOCK lock;
-    UCHAR able[VIONET_KEYWORDS];  /* what the device can: bits as in the keyword (1 transmit, 2 receive) */
+    UCHAR able[VIONET_KEYWORDS];  /* what the device can: bits as in the keyword (1 transmit, 2
+                                     receive) */
     UCHAR value[VIONET_KEYWORDS]; /* what is switched on, of that */
     BOOLEAN encapsulated4, encapsulated6;
     volatile LONG on; /* enum vionet_on */
 };
 
 /* What OID_GEN_STATISTICS answers. */
-#define VIONET_STATISTICS \
-    (NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV | \
-     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV | \
-     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV | \
-     NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV | \
-     NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS | \
-     NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR | \
-     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT | \
-     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT | \
-     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT | \
-     NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT | \
-     NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR | \
-     NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS | \
-     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV | \
-     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV | \
-     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV | \
-     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT | \
-     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT | \
+#define VIONET_STATISTICS                                                                          \
+    (NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_RCV |                                             \
+     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_RCV |                                            \
+     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_RCV | NDIS_STATISTICS_FLAGS_VALID_BYTES_RCV |    \
+     NDIS_STATISTICS_FLAGS_VALID_RCV_DISCARDS | NDIS_STATISTICS_FLAGS_VALID_RCV_ERROR |            \
+     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_FRAMES_XMIT |                                            \
+     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_FRAMES_XMIT |                                           \
+     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_FRAMES_XMIT | NDIS_STATISTICS_FLAGS_VALID_BYTES_XMIT |  \
+     NDIS_STATISTICS_FLAGS_VALID_XMIT_ERROR | NDIS_STATISTICS_FLAGS_VALID_XMIT_DISCARDS |          \
+     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_RCV |                                              \
+     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_RCV |                                             \
+     NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_RCV |                                             \
+     NDIS_STATISTICS_FLAGS_VALID_DIRECTED_BYTES_XMIT |                                             \
+     NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT |                                            \
      NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT)
 
 struct vionet_statistics {
-    ULONG64 tx_frames[3], tx_bytes[3], rx_frames[3], rx_bytes[3]; /* unicast, multicast, broadcast */
+    ULONG64 tx_frames[3], tx_bytes[3], rx_frames[3],
+        rx_bytes[3]; /* unicast, multicast, broadcast */
     ULONG64 tx_errors, tx_discards, rx_errors, rx_no_buffer, rx_filtered;
 };
 
-/* ---- Adapter ----------------------------------------------------------------------------------------------------- */
+/* ---- Adapter -------------------------------------------------------------------------------- */
 
 struct vionet_adapter {
     NDIS_HANDLE handle;
     struct vionet_device device;
     NDIS_HANDLE interrupt, dma;
     NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS interrupt_chars;
-    ULONG messages; /* 0: line interrupt */
+    ULONG messages;            /* 0: line interrupt */
     volatile LONG line_causes; /* enum virtio_pci_isr, from service routine to DPC */
     struct vionet_tx tx;
     struct vionet_rx rx;
@@ -264,7 +275,7 @@ struct vionet_adapter {
     UCHAR multicast[VIONET_MULTICAST_MAX][6];
     ULONG multicast_count;
     BOOLEAN link_up, removed;
-    BOOLEAN running; /* between restart and pause: whether a reset opens the gates again */
+    BOOLEAN running;       /* between restart and pause: whether a reset opens the gates again */
     volatile LONG pausing; /* a pause is pending */
     ULONG sg_bytes;        /* what NdisMAllocateNetBufferSGList wants for a list */
     NDIS_DEVICE_POWER_STATE power;
@@ -287,7 +298,8 @@ MINIPORT_SHUTDOWN VionetShutdownEx;
 MINIPORT_DEVICE_PNP_EVENT_NOTIFY VionetDevicePnPEventNotify;
 MINIPORT_CHECK_FOR_HANG VionetCheckForHangEx;
 MINIPORT_RESET VionetResetEx;
-void vionet_pause_progress(struct vionet_adapter *a); /* completes a pending pause when nothing is outstanding */
+void vionet_pause_progress(
+    struct vionet_adapter *a); /* completes a pending pause when nothing is outstanding */
 NDIS_STATUS vionet_device_start(struct vionet_adapter *a);
 void vionet_device_stop(struct vionet_adapter *a, NDIS_STATUS status);
 
@@ -321,7 +333,8 @@ NDIS_STATUS vionet_virtq_init(struct vionet_adapter *a, struct vionet_virtq *q, 
                               USHORT size_limit);
 void vionet_virtq_clear(struct vionet_virtq *q); /* as it is at power on; nothing in flight */
 void vionet_virtq_fini(struct vionet_virtq *q);
-/* Posts `out` device-readable pieces, then `in` device-writable ones, as one chain; FALSE when there is no room. */
+/* Posts `out` device-readable pieces, then `in` device-writable ones, as one chain; FALSE when
+ * there is no room. */
 BOOLEAN vionet_virtq_add(struct vionet_virtq *q, const struct vionet_piece *pieces, ULONG out,
                          ULONG in, PVOID cookie);
 /* The same as one indirect descriptor over a table that the caller filled. */
@@ -342,10 +355,13 @@ BOOLEAN vionet_virtq_used_waiting(const struct vionet_virtq *q);
 MINIPORT_SEND_NET_BUFFER_LISTS VionetSendNetBufferLists;
 MINIPORT_CANCEL_SEND VionetCancelSend;
 MINIPORT_PROCESS_SG_LIST VionetProcessSGList;
-void vionet_tx_reap(struct vionet_adapter *a);  /* DISPATCH_LEVEL: completes what the device has sent, sends what waits */
+void vionet_tx_reap(struct vionet_adapter *a); /* DISPATCH_LEVEL: completes what the device has
+                                                  sent, sends what waits */
 void vionet_tx_open(struct vionet_adapter *a);
-void vionet_tx_close(struct vionet_adapter *a, NDIS_STATUS status); /* later sends get status; waiting ones too */
-void vionet_tx_abort(struct vionet_adapter *a, NDIS_STATUS status); /* device is reset: everything comes back */
+void vionet_tx_close(struct vionet_adapter *a,
+                     NDIS_STATUS status); /* later sends get status; waiting ones too */
+void vionet_tx_abort(struct vionet_adapter *a,
+                     NDIS_STATUS status); /* device is reset: everything comes back */
 
 /* tx_memory.c */
 NDIS_STATUS vionet_tx_init(struct vionet_adapter *a);
@@ -355,8 +371,9 @@ void vionet_tx_fini(struct vionet_adapter *a); /* accepts a half-built one */
 MINIPORT_RETURN_NET_BUFFER_LISTS VionetReturnNetBufferLists;
 NDIS_STATUS vionet_rx_init(struct vionet_adapter *a);
 void vionet_rx_fini(struct vionet_adapter *a);
-void vionet_rx_fill(struct vionet_adapter *a);   /* all buffers at home to a fresh ring */
-void vionet_rx_stop(struct vionet_adapter *a);   /* device is reset: posted buffers are at home, lent ones stay out */
+void vionet_rx_fill(struct vionet_adapter *a); /* all buffers at home to a fresh ring */
+void vionet_rx_stop(
+    struct vionet_adapter *a); /* device is reset: posted buffers are at home, lent ones stay out */
 BOOLEAN vionet_rx_reap(struct vionet_adapter *a); /* DISPATCH_LEVEL; TRUE: more is waiting */
 void vionet_rx_open(struct vionet_adapter *a, BOOLEAN open);
 
@@ -368,22 +385,23 @@ NDIS_STATUS vionet_offload_encapsulation(struct vionet_adapter *a, NDIS_OID_REQU
 void vionet_offload_update(struct vionet_adapter *a);
 
 /* headers.c */
-struct vionet_headers {   /* where a frame's headers lie */
-    ULONG ip, transport;  /* offsets; transport 0: no known one in sight */
-    ULONG end;            /* where the datagram ends by its own length field */
-    UCHAR version;        /* 4 or 6; 0: no IP, or its header is cut short */
+struct vionet_headers {  /* where a frame's headers lie */
+    ULONG ip, transport; /* offsets; transport 0: no known one in sight */
+    ULONG end;           /* where the datagram ends by its own length field */
+    UCHAR version;       /* 4 or 6; 0: no IP, or its header is cut short */
     UCHAR protocol;
     BOOLEAN fragment, tagged;
 };
 void vionet_headers_parse(const UCHAR *p, ULONG bytes, struct vionet_headers *h);
 /* Copies bytes of the frame from offset on; FALSE when its MDLs hold less or cannot be mapped. */
 BOOLEAN vionet_frame_copy(const NET_BUFFER *nb, ULONG offset, PUCHAR to, ULONG bytes);
-ULONG vionet_sum(const UCHAR *p, ULONG bytes, ULONG sum); /* one's complement; bytes even but for the last part */
+ULONG vionet_sum(const UCHAR *p, ULONG bytes,
+                 ULONG sum); /* one's complement; bytes even but for the last part */
 USHORT vionet_fold(ULONG sum);
 
 /* translate.c */
-/* Translates the out-of-band info of a send into the virtio header and the private copy of the frame's headers. Other than success: the frame must not be
- * sent, and that is the NBL's status. */
+/* Translates the out-of-band info of a send into the virtio header and the private copy of the
+ * frame's headers. Other than success: the frame must not be sent, and that is the NBL's status. */
 NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_request *t);
 void vionet_offload_completed(NET_BUFFER_LIST *nbl, ULONG payload_sent);
 /* The slot value for a received frame whose headers lie at head. */
@@ -396,11 +414,13 @@ ULONG vionet_cast(const UCHAR *destination);
 MINIPORT_OID_REQUEST VionetOidRequest;
 MINIPORT_CANCEL_OID_REQUEST VionetCancelOidRequest;
 BOOLEAN vionet_filter_wants(const struct vionet_adapter *a, const UCHAR *destination);
-ULONG vionet_filters(const struct vionet_adapter *a); /* NDIS_PACKET_TYPE_* that the card can serve */
+ULONG vionet_filters(
+    const struct vionet_adapter *a); /* NDIS_PACKET_TYPE_* that the card can serve */
 
 /* ctrl.c */
 NDIS_STATUS vionet_ctrl_init(struct vionet_adapter *a);
 void vionet_ctrl_fini(struct vionet_adapter *a);
-/* Tells the device the packet filter, multicast list and address in force. Devices without those commands deliver everything, and rx.c filters. */
+/* Tells the device the packet filter, multicast list and address in force. Devices without those
+ * commands deliver everything, and rx.c filters. */
 NDIS_STATUS vionet_ctrl_filter(struct vionet_adapter *a);
 NDIS_STATUS vionet_ctrl_mac(struct vionet_adapter *a);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The driver's side of a split ring (virtio 1.2 §2.7). Callers hold the lock of the side the ring belongs to. Indices run freely modulo 2^16; an id or index from the
- * device that cannot be marks the ring broken, which check-for-hang turns into a reset.
+ * The driver's side of a split ring (virtio 1.2 §2.7). Callers hold the lock of the side the ring
+ * belongs to. Indices run freely modulo 2^16; an id or index from the device that cannot be marks
+ * the ring broken, which check-for-hang turns into a reset.
  */
 #include "vionet.h"
 
-/* The word behind the available ring: the driver's wish for an interrupt; behind the used ring: the device's for a kick. */
+/* The word behind the available ring: the driver's wish for an interrupt; behind the used ring: the
+ * device's for a kick. */
 static USHORT *used_event(const struct vionet_virtq *q)
 {
     return &q->avail->ring[q->size];
@@ -113,8 +115,8 @@ BOOLEAN vionet_virtq_add(struct vionet_virtq *q, const struct vionet_piece *piec
 
         d->addr = pieces[k].address;
         d->len = pieces[k].bytes;
-        d->flags = (USHORT)((k >= out ? VIRTIO_DESC_F_WRITE : 0) |
-                            (k + 1 < n ? VIRTIO_DESC_F_NEXT : 0));
+        d->flags =
+            (USHORT)((k >= out ? VIRTIO_DESC_F_WRITE : 0) | (k + 1 < n ? VIRTIO_DESC_F_NEXT : 0));
         d->next = i = q->next[i];
     }
     q->free_head = i;

@@ -2,10 +2,10 @@
 /*
  * The few words every room under src/ shares: cleanup attributes, the invariant, logging.
  *
- * Errors, once for all rooms. (1) The environment failed: a negative errno, forwarded unchanged. (2) A documented
- * condition: a positive enum named in the room's header, which the caller must handle. (3) A driver broke its
- * contract: a finding (nt/finding.h); a peer sent rubbish: a counter named for the cause. Nothing aborts but
- * invariant(), and that only for our own bugs.
+ * Errors, once for all rooms. (1) The environment failed: a negative errno, forwarded unchanged.
+ * (2) A documented condition: a positive enum named in the room's header, which the caller must
+ * handle. (3) A driver broke its contract: a finding (nt/finding.h); a peer sent rubbish: a counter
+ * named for the cause. Nothing aborts but invariant(), and that only for our own bugs.
  */
 #pragma once
 
@@ -19,13 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
-#define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
-#define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
-#define ALIGN_UP(x, a) (((x) + ((a) - 1)) & ~((__typeof__(x))(a) - 1))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define MIN_OF(a, b)                    ((a) < (b) ? (a) : (b))
+#define MAX_OF(a, b)                    ((a) > (b) ? (a) : (b))
+#define ALIGN_UP(x, a)                  (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
 
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* Always on. Only for what no input and no driver can cause. */
@@ -39,9 +39,9 @@ __attribute__((noreturn, cold)) void base_invariant_failed(const char *what, con
                                                            int line);
 
 /* Locals that free themselves: `cleanup_free char *text = NULL;`. steal() hands one over. */
-#define cleanup(fn) __attribute__((cleanup(fn)))
-#define cleanup_free cleanup(base_freep)
-#define cleanup_close cleanup(base_closep)
+#define cleanup(fn)    __attribute__((cleanup(fn)))
+#define cleanup_free   cleanup(base_freep)
+#define cleanup_close  cleanup(base_closep)
 #define cleanup_fclose cleanup(base_fclosep)
 #define steal(pp)                                                                                  \
     ({                                                                                             \
@@ -77,17 +77,19 @@ void log_set_level(enum log_level level);
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *fmt, ...);
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
-#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 
 /*
- * Text for the user about why an operation on a named thing failed: the one-line error the CLI prints.
- * Filled by whoever first knows the name; carried up beside the negative errno. Never NULL in calls that take it.
+ * Text for the user about why an operation on a named thing failed: the one-line error the CLI
+ * prints. Filled by whoever first knows the name; carried up beside the negative errno. Never NULL
+ * in calls that take it.
  */
 struct why {
     char text[512];
 };
 
-/* Writes the text if none stands there yet, and returns err, so that `return why_set(why, -ENOENT, ...)` works. */
+/* Writes the text if none stands there yet, and returns err, so that `return why_set(why, -ENOENT,
+ * ...)` works. */
 __attribute__((format(printf, 3, 4))) int why_set(struct why *why, int err, const char *fmt, ...);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Named 64-bit event counters. A room declares an enum and a table of names; one counter per cause, so that nothing is
- * ever lost without a number saying why. Written by the owning thread, read by any: relaxed atomics.
+ * Named 64-bit event counters. A room declares an enum and a table of names; one counter per cause,
+ * so that nothing is ever lost without a number saying why. Written by the owning thread, read by
+ * any: relaxed atomics.
  */
 #pragma once
 

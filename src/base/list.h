@@ -9,7 +9,10 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_INIT(head) {&(head), &(head)}
+#define LIST_INIT(head)                                                                            \
+    {                                                                                              \
+        &(head), &(head)                                                                           \
+    }
 
 static inline void list_init(struct list *head)
 {
@@ -48,7 +51,7 @@ static inline struct list *list_shift(struct list *head)
     return first;
 }
 
-#define list_entry(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
-#define list_for_each(pos, head) for (pos = (head)->next; pos != (head); pos = pos->next)
+#define list_entry(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define list_for_each(pos, head)      for (pos = (head)->next; pos != (head); pos = pos->next)
 #define list_for_each_safe(pos, tmp, head)                                                         \
     for (pos = (head)->next, tmp = pos->next; pos != (head); pos = tmp, tmp = pos->next)

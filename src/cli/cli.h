@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line: one file a subcommand. Exit codes: 0 done, 1 done and something does not hold (findings, unequal digests), 2 could not be done.
+ * The command line: one file a subcommand. Exit codes: 0 done, 1 done and something does not hold
+ * (findings, unequal digests), 2 could not be done.
  */
 #pragma once
 

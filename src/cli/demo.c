@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * longshore demo: two private namespaces, "left" (the Linux stack above the miniport) and "right" (a plain Linux peer), real TCP both ways over IPv4 and
- * IPv6, large send off and on again while it flows, and a table of what happened. Everything it claims is checked; exit 1 if anything does not hold.
+ * longshore demo: two private namespaces, "left" (the Linux stack above the miniport) and "right"
+ * (a plain Linux peer), real TCP both ways over IPv4 and IPv6, large send off and on again while it
+ * flows, and a table of what happened. Everything it claims is checked; exit 1 if anything does not
+ * hold.
  */
 #include "cli/cli.h"
 #include "cli/netns.h"
 #include "cli/traffic.h"
 
-
 #include <getopt.h>
 #include <time.h>
 
-#define LEFT4 "10.77.0.1"
+#define LEFT4  "10.77.0.1"
 #define RIGHT4 "10.77.0.2"
-#define LEFT6 "fd77::1"
+#define LEFT6  "fd77::1"
 #define RIGHT6 "fd77::2"
 
 enum { DEMO_MTU = 1500, DEMO_FRAME = DEMO_MTU + 14, DEMO_PORT = 5201 };
@@ -30,8 +31,10 @@ struct demo {
 
 static const char demo_help[] =
     "usage: longshore demo DRIVER.inf [OPTION...]\n\n"
-    "Makes two private network namespaces (no root needed where user namespaces are allowed), loads\n"
-    "the driver, carries TCP both ways over IPv4 and IPv6, switches large send off and on while it\n"
+    "Makes two private network namespaces (no root needed where user namespaces are allowed), "
+    "loads\n"
+    "the driver, carries TCP both ways over IPv4 and IPv6, switches large send off and on while "
+    "it\n"
     "flows, and checks what arrives.\n\n"
     "  --driver sys|linked  the .sys (default), or the linked build (.so)\n"
     "  --seconds N          for each of the five flows (default 2)\n"
@@ -39,7 +42,8 @@ static const char demo_help[] =
     "  --capture FILE       what crosses the wire, as pcapng\n\n"
     "Exit status: 0 all holds, 1 something does not, 2 could not run.\n";
 
-/* ---- Checks ------------------------------------------------------------------------------------- */
+/* ---- Checks -------------------------------------------------------------------------------------
+ */
 
 static void print_finding(void *arg, const struct longshore_finding *f)
 {
@@ -61,7 +65,8 @@ __attribute__((format(printf, 4, 5))) static void verdict(struct demo *d, bool h
     d->failures += !holds;
 }
 
-/* ---- Set-up ------------------------------------------------------------------------------------- */
+/* ---- Set-up -------------------------------------------------------------------------------------
+ */
 
 static int make_namespaces(struct demo *d, struct why *why)
 {
@@ -119,7 +124,8 @@ static void print_offloads(const struct demo *d)
         printf("%-26s %-30s %s\n", rows[i].keyword, rows[i].hardware, rows[i].current);
 }
 
-/* ---- Flows -------------------------------------------------------------------------------------- */
+/* ---- Flows --------------------------------------------------------------------------------------
+ */
 
 struct snapshot {
     uint64_t large, segments, sent;
@@ -200,8 +206,8 @@ static struct snapshot stretch(struct demo *d, const char *name, double seconds)
     now = snapshot_take(d);
     now = (struct snapshot){now.large - before.large, now.segments - before.segments,
                             now.sent - before.sent};
-    printf("  %-12s %12s  %-24s %8.2f %9s\n", name, "", "",
-           (double)now.sent * 8e-9 / seconds, cli_short((double)now.large, large, sizeof large));
+    printf("  %-12s %12s  %-24s %8.2f %9s\n", name, "", "", (double)now.sent * 8e-9 / seconds,
+           cli_short((double)now.large, large, sizeof large));
     return now;
 }
 
@@ -219,8 +225,11 @@ static int set_large(struct demo *d, const char *value)
 static int live_change(struct demo *d)
 {
     double part = (double)d->seconds * 0.6;
-    struct traffic t = {.from = d->left, .to = d->right, .address = RIGHT4,
-                        .port = (uint16_t)(DEMO_PORT + d->flows), .seconds = 3 * part + 0.4};
+    struct traffic t = {.from = d->left,
+                        .to = d->right,
+                        .address = RIGHT4,
+                        .port = (uint16_t)(DEMO_PORT + d->flows),
+                        .seconds = 3 * part + 0.4};
     struct snapshot before = snapshot_take(d), on, off, again;
     struct why why = {0};
 
@@ -259,7 +268,8 @@ static int demo_flows(struct demo *d)
     return r;
 }
 
-/* ---- What must hold ----------------------------------------------------------------------------- */
+/* ---- What must hold -----------------------------------------------------------------------------
+ */
 
 static void judge(struct demo *d)
 {

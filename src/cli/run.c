@@ -34,8 +34,21 @@ static const char run_help[] =
     "Counters come once a second. Ctrl-C stops: unbind, pause, halt, unload, and a report of\n"
     "findings. Exit status 0 without findings, 1 with, 2 when it could not start.\n";
 
-enum { OPT_TAP = 256, OPT_WIRE, OPT_DRIVER, OPT_WITHHOLD, OPT_CAPTURE, OPT_REGISTRY, OPT_NAME,
-       OPT_MTU, OPT_LOOPS, OPT_NAPI, OPT_SECONDS, OPT_QUIET, OPT_HELP };
+enum {
+    OPT_TAP = 256,
+    OPT_WIRE,
+    OPT_DRIVER,
+    OPT_WITHHOLD,
+    OPT_CAPTURE,
+    OPT_REGISTRY,
+    OPT_NAME,
+    OPT_MTU,
+    OPT_LOOPS,
+    OPT_NAPI,
+    OPT_SECONDS,
+    OPT_QUIET,
+    OPT_HELP
+};
 
 static const struct option run_long[] = {
     {"tap", required_argument, NULL, OPT_TAP},

@@ -40,7 +40,8 @@ static socklen_t make_address(const struct traffic *t, struct sockaddr_storage *
     return sizeof *v6;
 }
 
-/* A stuck peer must not hang the demo: every call gives up. cubic: the default here may be a pacing one. */
+/* A stuck peer must not hang the demo: every call gives up. cubic: the default here may be a pacing
+ * one. */
 static void socket_setup(int fd)
 {
     struct timeval tv = {.tv_sec = GIVE_UP_S};
@@ -95,7 +96,8 @@ static int send_all(int fd, const uint8_t *p, size_t n)
     return 0;
 }
 
-/* Chunks rotate and each begins with its number, so that lost, doubled or swapped data changes the digest. */
+/* Chunks rotate and each begins with its number, so that lost, doubled or swapped data changes the
+ * digest. */
 static int sender(const struct traffic *t, struct traffic_end *end, XXH3_state_t *hash)
 {
     cleanup_free uint8_t *data = malloc((size_t)CHUNK * CHUNKS);

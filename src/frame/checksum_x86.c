@@ -23,7 +23,7 @@ static inline __attribute__((always_inline)) uint64_t tail(uint8_t *dst, const u
     return dst ? frame_scalar_copy_sum(dst, src, len) : frame_scalar_sum(src, len);
 }
 
-/* ---- SSE2: 16 bytes ---- */
+/* ---- SSE2: 16 bytes ------------------------------------------------------------------------- */
 
 INLINE_FOR("sse2") __m128i sse2_add(__m128i sum, __m128i v)
 {
@@ -74,7 +74,7 @@ static bool sse2_present(void)
 
 static const struct sum_tier sse2_tier = {"sse2", sse2_present, sse2_sum, sse2_copy_sum};
 
-/* ---- AVX2: 32 bytes ---- */
+/* ---- AVX2: 32 bytes ------------------------------------------------------------------------- */
 
 INLINE_FOR("avx2") __m256i avx2_add(__m256i sum, __m256i v)
 {
@@ -128,7 +128,7 @@ static bool avx2_present(void)
 
 static const struct sum_tier avx2_tier = {"avx2", avx2_present, avx2_sum, avx2_copy_sum};
 
-/* ---- AVX-512 with byte masks: 64 bytes, and the tail is one masked vector ---- */
+/* ---- AVX-512 with byte masks: 64 bytes, and the tail is one masked vector ------------------- */
 
 #define AVX512 "avx512f,avx512bw"
 

@@ -25,7 +25,7 @@ struct frame_span {
 
 enum { FRAME_ETH_LEN = 14, FRAME_MIN_LEN = 60, FRAME_MAX_HEADERS = 256 };
 
-/* ---- Offload request ---- */
+/* ---- Offload request ------------------------------------------------------------------------ */
 
 enum frame_gso {
     FRAME_GSO_NONE,
@@ -60,7 +60,7 @@ struct frame {
     struct frame_offload offload;
 };
 
-/* ---- Parse (parse.c) ---- */
+/* ---- Parse (parse.c) ------------------------------------------------------------------------ */
 
 enum frame_layer_flag {
     FRAME_HAS_VLAN = 1 << 0,       /* one or more 802.1Q/802.1ad tags in the bytes */
@@ -114,7 +114,7 @@ void frame_parse(const uint8_t *head, size_t head_len, size_t frame_len, enum fr
 /* Copies up to len bytes from offset out of the spans; returns how many there were. */
 size_t frame_pull(const struct frame *f, size_t offset, void *dst, size_t len);
 
-/* ---- Checksum (checksum.c, checksum_x86.c) ---- */
+/* ---- Checksum (checksum.c, checksum_x86.c) -------------------------------------------------- */
 
 /* One's complement sums are kept as 64-bit accumulators of 16-bit big-endian words; fold at the
  * end. Chaining pieces of odd length is the caller's business: use frame_sum_at() with the running
@@ -170,7 +170,7 @@ enum frame_verdict frame_check_transport(const struct frame *f, const struct fra
 bool frame_finish_checksums(const struct frame *f, const struct frame_layers *l, uint8_t *head,
                             size_t head_len);
 
-/* ---- Segment (segment.c) ---- */
+/* ---- Segment (segment.c) -------------------------------------------------------------------- */
 
 enum frame_segment_error {
     FRAME_SEGMENT_OK = 0,
@@ -216,7 +216,7 @@ int frame_segment_next(struct frame_segmenter *s, uint8_t *header, struct frame_
  * payload in one pass. Returns its length, 0 when done. */
 uint32_t frame_segment_next_copy(struct frame_segmenter *s, uint8_t *dst);
 
-/* ---- Build (build.c): frames for tests and probes ---- */
+/* ---- Build (build.c): frames for tests and probes ------------------------------------------- */
 
 struct frame_recipe {
     uint8_t dst_mac[6], src_mac[6];

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The NDIS runtime as the machine sees it: adapters come and go, protocols are bound to them, their states are driven, requests are issued
- * on the administrator's behalf. What drivers see are the exported Ndis* functions.
+ * The NDIS runtime as the machine sees it: adapters come and go, protocols are bound to them, their
+ * states are driven, requests are issued on the administrator's behalf. What drivers see are the
+ * exported Ndis* functions.
  *
  * Adapter states (NDIS "Miniport Adapter States and Operations"):
  *
- *   Halted -initialize-> Initializing -ok-> Paused -restart-> Restarting -ok-> Running -pause-> Pausing -> Paused -halt-> Halted
- *                        failed -> Halted                     failed -> Paused
+ *   Halted -initialize-> Initializing -ok-> Paused -restart-> Restarting -ok-> Running -pause->
+ * Pausing -> Paused -halt-> Halted failed -> Halted                     failed -> Paused
  *
- * Reset is an operation in Running, not a state. Every call here is made at PASSIVE_LEVEL from an ordinary thread, and returns when the operation
- * is complete (pending handlers are waited for, with the verifier's time limits scaled by ndis_set_time_factor; a handler that never completes is a
- * finding and the call returns -ETIMEDOUT). Operations on one adapter are serialized.
+ * Reset is an operation in Running, not a state. Every call here is made at PASSIVE_LEVEL from an
+ * ordinary thread, and returns when the operation is complete (pending handlers are waited for,
+ * with the verifier's time limits scaled by ndis_set_time_factor; a handler that never completes is
+ * a finding and the call returns -ETIMEDOUT). Operations on one adapter are serialized.
  *
- * Bindings: when the adapter is Running and a protocol is connected, NDIS calls ProtocolBindAdapterEx; then NetEventPause/NetEventRestart follow the
- * adapter as on Windows; disconnect = ProtocolUnbindAdapterEx.
+ * Bindings: when the adapter is Running and a protocol is connected, NDIS calls
+ * ProtocolBindAdapterEx; then NetEventPause/NetEventRestart follow the adapter as on Windows;
+ * disconnect = ProtocolUnbindAdapterEx.
  */
 #pragma once
 
@@ -41,20 +44,24 @@ enum ndis_adapter_state {
 int ndis_start(struct why *why);
 void ndis_stop(void); /* all adapters halted, all protocols deregistered before */
 void ndis_set_time_factor(double factor);
-/* For tests of protocols: NdisOpenAdapterEx and NdisCloseAdapterEx return NDIS_STATUS_PENDING and complete on a worker. */
+/* For tests of protocols: NdisOpenAdapterEx and NdisCloseAdapterEx return NDIS_STATUS_PENDING and
+ * complete on a worker. */
 void ndis_set_pending(bool on);
-/* Strict: a set of OID_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES is refused, as today's reference says. Default is the porting
- * summary: it is turned into a set of OID_TCP_CONNECTION_OFFLOAD_PARAMETERS (requirements D-1). */
+/* Strict: a set of OID_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES is refused, as today's
+ * reference says. Default is the porting summary: it is turned into a set of
+ * OID_TCP_CONNECTION_OFFLOAD_PARAMETERS (requirements D-1). */
 void ndis_set_strict(bool strict);
 
 struct ndis_adapter_config {
-    struct nt_driver *driver;  /* has registered as a miniport driver */
-    struct nt_device *device;  /* NULL for software miniports */
-    struct reg_key *key;       /* adapter ("software") key: standardized keywords */
-    const char *name;          /* friendly name, also in findings; the NDIS name is \DEVICE\{GUID} made from it */
+    struct nt_driver *driver; /* has registered as a miniport driver */
+    struct nt_device *device; /* NULL for software miniports */
+    struct reg_key *key;      /* adapter ("software") key: standardized keywords */
+    const char
+        *name; /* friendly name, also in findings; the NDIS name is \DEVICE\{GUID} made from it */
 };
 
-int ndis_adapter_new(const struct ndis_adapter_config *config, struct ndis_adapter **out, struct why *why);
+int ndis_adapter_new(const struct ndis_adapter_config *config, struct ndis_adapter **out,
+                     struct why *why);
 void ndis_adapter_free(struct ndis_adapter *a); /* halted */
 
 /* Each returns NDIS's status; NDIS_STATUS_INVALID_STATE when the state does not allow it. */
@@ -62,23 +69,28 @@ NDIS_STATUS ndis_adapter_initialize(struct ndis_adapter *a);
 NDIS_STATUS ndis_adapter_restart(struct ndis_adapter *a);
 NDIS_STATUS ndis_adapter_pause(struct ndis_adapter *a);
 NDIS_STATUS ndis_adapter_reset(struct ndis_adapter *a);
-NDIS_STATUS ndis_adapter_halt(struct ndis_adapter *a);        /* unbinds, pauses if need be, halts */
-NDIS_STATUS ndis_adapter_surprise_remove(struct ndis_adapter *a); /* device gone, PnP event, then halt */
-void ndis_adapter_shutdown(struct ndis_adapter *a);           /* MiniportShutdownEx, NdisShutdownPowerOff */
+NDIS_STATUS ndis_adapter_halt(struct ndis_adapter *a); /* unbinds, pauses if need be, halts */
+NDIS_STATUS
+ndis_adapter_surprise_remove(struct ndis_adapter *a); /* device gone, PnP event, then halt */
+void ndis_adapter_shutdown(struct ndis_adapter *a);   /* MiniportShutdownEx, NdisShutdownPowerOff */
 enum ndis_adapter_state ndis_adapter_state(const struct ndis_adapter *a);
 const char *ndis_adapter_state_name(enum ndis_adapter_state s);
 const char *ndis_adapter_name(const struct ndis_adapter *a);
-/* By name or NDIS name; adapters that an intermediate driver made are found here too. NULL when there is none. */
+/* By name or NDIS name; adapters that an intermediate driver made are found here too. NULL when
+ * there is none. */
 struct ndis_adapter *ndis_adapter_find(const char *name);
-/* Instances of intermediate drivers start on a thread of the runtime's own. False when `seconds` times the time factor passed. */
+/* Instances of intermediate drivers start on a thread of the runtime's own. False when `seconds`
+ * times the time factor passed. */
 bool ndis_adapter_wait(struct ndis_adapter *a, enum ndis_adapter_state state, double seconds);
 
-/* Connects the registered protocol of that name to the adapter; binds at once when Running, else when it becomes so. */
+/* Connects the registered protocol of that name to the adapter; binds at once when Running, else
+ * when it becomes so. */
 int ndis_adapter_connect(struct ndis_adapter *a, const char *protocol, struct why *why);
 void ndis_adapter_disconnect(struct ndis_adapter *a, const char *protocol);
 
-/* A request from outside any binding (administrator, WMI, test). method: NdisRequestQueryInformation, NdisRequestSetInformation...
- * *bytes in: buffer size; out: BytesWritten/BytesRead, or BytesNeeded on a length error. */
+/* A request from outside any binding (administrator, WMI, test). method:
+ * NdisRequestQueryInformation, NdisRequestSetInformation... *bytes in: buffer size; out:
+ * BytesWritten/BytesRead, or BytesNeeded on a length error. */
 NDIS_STATUS ndis_adapter_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE method, NDIS_OID oid,
                                  void *buffer, ULONG *bytes);
 
@@ -94,18 +106,25 @@ struct ndis_adapter_info {
     uint8_t mac[6];
     uint32_t mtu; /* payload bytes: MtuSize */
     bool link_up;
-    uint64_t tx_nbls, tx_completed, rx_nbls, rx_returned; /* NBL ledger: sent to / completed by / indicated by / returned to the miniport */
+    uint64_t tx_nbls, tx_completed, rx_nbls,
+        rx_returned; /* NBL ledger: sent to / completed by / indicated by / returned to the miniport
+                      */
 };
 void ndis_adapter_info(const struct ndis_adapter *a, struct ndis_adapter_info *out);
 
-/* Observer for tests and the conformance suite: called synchronously; NULL members are skipped. One per process. */
+/* Observer for tests and the conformance suite: called synchronously; NULL members are skipped. One
+ * per process. */
 struct ndis_observer {
-    void (*state)(void *arg, struct ndis_adapter *a, enum ndis_adapter_state from, enum ndis_adapter_state to);
+    void (*state)(void *arg, struct ndis_adapter *a, enum ndis_adapter_state from,
+                  enum ndis_adapter_state to);
     void (*status)(void *arg, struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
-    void (*oid)(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS_STATUS status, bool reached_miniport);
+    void (*oid)(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS_STATUS status,
+                bool reached_miniport);
     void (*attributes)(void *arg, struct ndis_adapter *a, const void *block, NDIS_STATUS status);
-    void (*send)(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first);          /* before the miniport sees it */
-    void (*send_complete)(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first); /* before the protocol sees it */
+    void (*send)(void *arg, struct ndis_adapter *a,
+                 NET_BUFFER_LIST *first); /* before the miniport sees it */
+    void (*send_complete)(void *arg, struct ndis_adapter *a,
+                          NET_BUFFER_LIST *first); /* before the protocol sees it */
     void (*receive)(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first, ULONG flags);
     void *arg;
 };

@@ -196,7 +196,7 @@ void nt_device_free(struct nt_device *d)
 {
     if (!d)
         return;
-    if (d->fn)
+    if (d->fn && !nt_device_gone(d))
         d->fn->ops->plugged(d->fn, NULL);
     pthread_mutex_lock(&lock);
     for (struct nt_device **at = &devices; *at; at = &(*at)->next) {
@@ -282,7 +282,10 @@ uint32_t nt_device_config(struct nt_device *d, bool write, uint32_t offset, void
 
 void nt_device_remove(struct nt_device *d)
 {
-    __atomic_store_n(&d->removed, true, __ATOMIC_RELEASE);
+    if (__atomic_exchange_n(&d->removed, true, __ATOMIC_ACQ_REL))
+        return;
+    /* The driver is not going to tell the card any more, and takes back memory that the card knows the place of. */
+    d->fn->ops->plugged(d->fn, NULL);
 }
 
 bool nt_device_removed(const struct nt_device *d)

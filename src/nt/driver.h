@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A loaded driver image, .sys (PE32+, our loader) or .so (linked, dlopen), with its DRIVER_OBJECT and ledger owner.
+ * A loaded driver image, .sys (PE32+, our loader) or .so (linked, dlopen), with its DRIVER_OBJECT
+ * and ledger owner.
  */
 #pragma once
 
@@ -11,13 +12,16 @@
 
 struct nt_driver;
 
-/* Loads and calls DriverEntry on the calling thread (PASSIVE_LEVEL). service names the registry key under Services. Errors: -ENOENT,
- * -ENOEXEC (why says what is wrong with the image), -ECANCELED when DriverEntry failed (why holds its status). */
+/* Loads and calls DriverEntry on the calling thread (PASSIVE_LEVEL). service names the registry key
+ * under Services. Errors: -ENOENT, -ENOEXEC (why says what is wrong with the image), -ECANCELED
+ * when DriverEntry failed (why holds its status). */
 int nt_driver_load(const char *path, const char *service, struct nt_driver **out, struct why *why);
 /* For tests: a driver whose entry is in this program. */
-int nt_driver_load_entry(DRIVER_INITIALIZE *entry, const char *service, struct nt_driver **out, struct why *why);
+int nt_driver_load_entry(DRIVER_INITIALIZE *entry, const char *service, struct nt_driver **out,
+                         struct why *why);
 
-/* Calls DriverUnload if there is one, reports what is left in the ledger (GEN-10), frees the image. Returns what was left. */
+/* Calls DriverUnload if there is one, reports what is left in the ledger (GEN-10), frees the image.
+ * Returns what was left. */
 uint64_t nt_driver_unload(struct nt_driver *d);
 
 DRIVER_OBJECT *nt_driver_object(struct nt_driver *d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A finding: a rule that a driver broke, with evidence. Reported to one sink, from any thread at any IRQL; never an abort. The
- * rule is a requirement id ("GEN-11") or "NT-<WORD>" for kernel rules that the catalogue does not number.
+ * A finding: a rule that a driver broke, with evidence. Reported to one sink, from any thread at
+ * any IRQL; never an abort. The rule is a requirement id ("GEN-11") or "NT-<WORD>" for kernel rules
+ * that the catalogue does not number.
  */
 #pragma once
 
@@ -15,7 +16,8 @@ struct finding {
 
 typedef void (*finding_sink)(void *arg, const struct finding *f);
 
-/* The sink may be called on any thread, one call at a time. NULL: findings are logged as warnings. */
+/* The sink may be called on any thread, one call at a time. NULL: findings are logged as warnings.
+ */
 void finding_set_sink(finding_sink sink, void *arg);
 
 __attribute__((format(printf, 2, 3))) void finding_report(const char *rule, const char *fmt, ...);

@@ -48,7 +48,7 @@ static inline void port_count(struct port *p, enum port_counter c, uint64_t n)
     counter_add(&p->counters[c], n);
 }
 
-/* ---- Steps of the data path ------------------------------------------------------------------ */
+/* ---- Steps of the data path ----------------------------------------------------------------- */
 
 enum port_direction { PORT_INBOUND = 1, PORT_OUTBOUND = 2 }; /* values of pcapng epb_flags */
 
@@ -102,7 +102,7 @@ static inline bool port_tx_finished(struct port *p, const struct frame *f)
     return false;
 }
 
-/* ---- Span lists (spans.c) -------------------------------------------------------------------- */
+/* ---- Span lists (spans.c) ------------------------------------------------------------------- */
 
 /* Under the kernel's limit of 1024 per call, with room for a header and a probe byte. */
 enum { PORT_IOV = 1000 };
@@ -122,7 +122,7 @@ bool port_spans_move(const struct frame_span *to, uint32_t to_count, const struc
 bool port_spans_insert4(const struct frame_span *spans, uint32_t count, size_t len, size_t offset,
                         const uint8_t bytes[4]);
 
-/* ---- virtio_net_hdr (offload.c) -------------------------------------------------------------- */
+/* ---- virtio_net_hdr (offload.c) ------------------------------------------------------------- */
 
 struct virtio_net_hdr;
 
@@ -134,7 +134,7 @@ bool port_offload_from_vnet(const struct virtio_net_hdr *hdr, const struct frame
  * the frame's length. */
 bool port_offload_to_vnet(const struct frame *f, struct virtio_net_hdr *hdr);
 
-/* ---- Threaded NAPI (napi.c) ------------------------------------------------------------------ */
+/* ---- Threaded NAPI (napi.c) ----------------------------------------------------------------- */
 
 /* Asks the kernel to run an interface's NAPI polls in a thread of their own. Negative errno when it
  * cannot be. */

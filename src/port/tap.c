@@ -103,8 +103,9 @@ static enum port_counter tap_tx_cause(int err)
 }
 
 /*
- * The frame, behind its header if there is one, to the kernel. Frames of ordinary size are gathered first: for 1514 bytes that costs 30 ns, where writev
- * charges 80 to 110 for its second piece. Large ones, or with fewer bytes in the spans than the length says, go as they are.
+ * The frame, behind its header if there is one, to the kernel. Frames of ordinary size are gathered
+ * first: for 1514 bytes that costs 30 ns, where writev charges 80 to 110 for its second piece.
+ * Large ones, or with fewer bytes in the spans than the length says, go as they are.
  */
 static ssize_t tap_write(struct tap *t, const struct frame *f, const struct virtio_net_hdr *hdr)
 {
@@ -123,8 +124,8 @@ static ssize_t tap_write(struct tap *t, const struct frame *f, const struct virt
         used = 0;
     }
     do
-        put = used ? writev(t->port.fd, iov, (int)used)
-                   : write(t->port.fd, t->gather, head + f->len);
+        put =
+            used ? writev(t->port.fd, iov, (int)used) : write(t->port.fd, t->gather, head + f->len);
     while (put < 0 && errno == EINTR);
     return put;
 }

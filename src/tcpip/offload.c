@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Offload requests and verdicts between Linux's terms (struct frame_offload) and NDIS out-of-band information, by the transport's
- * rules: "Offloading Checksum Tasks", "Offloading the Segmentation of Large TCP Packets".
+ * Offload requests and verdicts between Linux's terms (struct frame_offload) and NDIS out-of-band
+ * information, by the transport's rules: "Offloading Checksum Tasks", "Offloading the Segmentation
+ * of Large TCP Packets".
  */
 #include "tcpip/tcpip_int.h"
 
-enum { PROTO_TCP = 6, PROTO_UDP = 17, IP4_CSUM_AT = 10, IP4_LEN_AT = 2, IP4_ID_AT = 4,
-       TCP_CSUM_AT = 16, UDP_CSUM_AT = 6 };
+enum {
+    PROTO_TCP = 6,
+    PROTO_UDP = 17,
+    IP4_CSUM_AT = 10,
+    IP4_LEN_AT = 2,
+    IP4_ID_AT = 4,
+    TCP_CSUM_AT = 16,
+    UDP_CSUM_AT = 6
+};
 
 static void put16(uint8_t *p, uint16_t v)
 {
@@ -83,7 +91,8 @@ void tcpip_offers_update(struct tcpip *t)
         log_warn("tcpip: the TAP refused offload flags 0x%x", flags);
 }
 
-/* An NDIS_OFFLOAD of any revision into ours; members that the source's revision lacks read as off. */
+/* An NDIS_OFFLOAD of any revision into ours; members that the source's revision lacks read as off.
+ */
 void tcpip_config_copy(NDIS_OFFLOAD *dst, const NDIS_OFFLOAD *src, ULONG bytes)
 {
     ULONG n = src->Header.Size;
@@ -115,7 +124,8 @@ static bool offers_large(const struct tcpip_offers *o, const struct frame_layers
     return o->lso4 && payload <= o->lso4_max && segments >= o->lso4_min;
 }
 
-/* LSOv2: length 0 (IPv4), Identification within 15 bits, both checksums by the device, seed without length. */
+/* LSOv2: length 0 (IPv4), Identification within 15 bits, both checksums by the device, seed without
+ * length. */
 static void large_write(struct tcpip *t, struct tcpip_slot *s, const struct frame *f,
                         const struct frame_layers *l)
 {
@@ -163,8 +173,9 @@ static bool offers_transport(const struct tcpip_offers *o, const struct frame_la
 }
 
 /*
- * The plain checksum request. Linux left the pseudo-header sum, with length, in the field: what NDIS wants too. The IPv4 header checksum,
- * which Linux has always filled, is handed to an adapter that offers to compute it, as Windows does.
+ * The plain checksum request. Linux left the pseudo-header sum, with length, in the field: what
+ * NDIS wants too. The IPv4 header checksum, which Linux has always filled, is handed to an adapter
+ * that offers to compute it, as Windows does.
  */
 static void checksum_write(struct tcpip *t, const struct tcpip_offers *o, struct tcpip_slot *s,
                            const struct frame_layers *l, bool transport)

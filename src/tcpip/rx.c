@@ -34,7 +34,8 @@ static bool nb_spans(NET_BUFFER *nb, struct frame_span *spans, uint32_t *count)
     return left == 0;
 }
 
-/* A tag that the adapter moved to the out-of-band slot goes back behind the addresses: Linux reads tags from the bytes. */
+/* A tag that the adapter moved to the out-of-band slot goes back behind the addresses: Linux reads
+ * tags from the bytes. */
 static bool restore_tag(struct rx_batch *b, struct frame *f, struct frame_span *spans,
                         const NET_BUFFER_LIST *nbl)
 {
@@ -95,9 +96,8 @@ static void batch_add(struct tcpip *t, struct rx_batch *b, const NET_BUFFER_LIST
 }
 
 VOID NTAPI TcpipReceiveNetBufferLists(NDIS_HANDLE ProtocolBindingContext,
-                                      PNET_BUFFER_LIST NetBufferLists,
-                                      NDIS_PORT_NUMBER PortNumber, ULONG NumberOfNetBufferLists,
-                                      ULONG ReceiveFlags)
+                                      PNET_BUFFER_LIST NetBufferLists, NDIS_PORT_NUMBER PortNumber,
+                                      ULONG NumberOfNetBufferLists, ULONG ReceiveFlags)
 {
     struct tcpip *t = ProtocolBindingContext;
     struct rx_batch b;

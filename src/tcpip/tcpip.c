@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The protocol driver's life: registration, binding, offload activation, PnP events, status indications. */
+/* The protocol driver's life: registration, binding, offload activation, PnP events, status
+ * indications. */
 #include "tcpip/tcpip_int.h"
 
 enum { MINIMUM_MTU = 68, LOOKAHEAD = 256 };
 
-/* ---- Requests and other pending operations, all made at PASSIVE_LEVEL, one at a time ----------------------------- */
+/* ---- Requests and other pending operations, all made at PASSIVE_LEVEL, one at a time ---- */
 
 static NDIS_STATUS wait_done(struct tcpip *t, NDIS_STATUS status)
 {
@@ -52,7 +53,7 @@ static VOID NTAPI TcpipCloseAdapterCompleteEx(NDIS_HANDLE ProtocolBindingContext
     signal_done(ProtocolBindingContext, NDIS_STATUS_SUCCESS);
 }
 
-/* ---- Binding ----------------------------------------------------------------------------------------------------- */
+/* ---- Binding -------------------------------------------------------------------------------- */
 
 /* Activation ("OID_OFFLOAD_ENCAPSULATION"): Ethernet II, 14 bytes of header, both families. */
 static NDIS_STATUS activate_offload(struct tcpip *t)
@@ -128,8 +129,8 @@ static void close_adapter(struct tcpip *t)
 
 static NDIS_STATUS start_binding(struct tcpip *t, const NDIS_BIND_PARAMETERS *p)
 {
-    ULONG filter = NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_ALL_MULTICAST |
-                   NDIS_PACKET_TYPE_BROADCAST;
+    ULONG filter =
+        NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_ALL_MULTICAST | NDIS_PACKET_TYPE_BROADCAST;
     ULONG lookahead = LOOKAHEAD;
     NDIS_STATUS status = dress_tap(t, p);
 
@@ -181,7 +182,7 @@ static NDIS_STATUS NTAPI TcpipUnbindAdapterEx(NDIS_HANDLE UnbindContext,
     return NDIS_STATUS_SUCCESS;
 }
 
-/* ---- Events and indications -------------------------------------------------------------------------------------- */
+/* ---- Events and indications ----------------------------------------------------------- */
 
 /* No more sends; the event completes when the last one is back (GEN-45). */
 static NDIS_STATUS pause_binding(struct tcpip *t, NET_PNP_EVENT_NOTIFICATION *event)
@@ -249,7 +250,7 @@ static VOID NTAPI TcpipStatusEx(NDIS_HANDLE ProtocolBindingContext,
     }
 }
 
-/* ---- Life -------------------------------------------------------------------------------------------------------- */
+/* ---- Life ----------------------------------------------------------------------------------- */
 
 static NDIS_STATUS register_protocol(struct tcpip *t)
 {
@@ -331,20 +332,13 @@ uint64_t tcpip_counter(const struct tcpip *t, enum tcpip_counter c)
 const char *tcpip_counter_name(enum tcpip_counter c)
 {
     static const char *const names[TCPIP_COUNTERS] = {
-        [TCPIP_TX_FRAMES] = "tx_frames",
-        [TCPIP_TX_LARGE] = "tx_large",
-        [TCPIP_TX_LARGE_BYTES] = "tx_large_bytes",
-        [TCPIP_TX_CHECKSUM] = "tx_checksum",
-        [TCPIP_TX_SOFTWARE] = "tx_software",
-        [TCPIP_TX_NO_SLOT] = "tx_no_slot",
-        [TCPIP_TX_MALFORMED] = "tx_malformed",
-        [TCPIP_TX_NOT_RUNNING] = "tx_not_running",
-        [TCPIP_TX_FAILED] = "tx_failed",
-        [TCPIP_RX_FRAMES] = "rx_frames",
-        [TCPIP_RX_VERIFIED] = "rx_verified",
-        [TCPIP_RX_BAD_CHECKSUM] = "rx_bad_checksum",
-        [TCPIP_RX_FRAGMENTED] = "rx_fragmented",
-        [TCPIP_RX_NO_ROOM] = "rx_no_room",
+        [TCPIP_TX_FRAMES] = "tx_frames",           [TCPIP_TX_LARGE] = "tx_large",
+        [TCPIP_TX_LARGE_BYTES] = "tx_large_bytes", [TCPIP_TX_CHECKSUM] = "tx_checksum",
+        [TCPIP_TX_SOFTWARE] = "tx_software",       [TCPIP_TX_NO_SLOT] = "tx_no_slot",
+        [TCPIP_TX_MALFORMED] = "tx_malformed",     [TCPIP_TX_NOT_RUNNING] = "tx_not_running",
+        [TCPIP_TX_FAILED] = "tx_failed",           [TCPIP_RX_FRAMES] = "rx_frames",
+        [TCPIP_RX_VERIFIED] = "rx_verified",       [TCPIP_RX_BAD_CHECKSUM] = "rx_bad_checksum",
+        [TCPIP_RX_FRAGMENTED] = "rx_fragmented",   [TCPIP_RX_NO_ROOM] = "rx_no_room",
         [TCPIP_CONFIG_CHANGES] = "config_changes",
     };
 

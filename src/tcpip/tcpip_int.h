@@ -73,8 +73,8 @@ PROTOCOL_RECEIVE_NET_BUFFER_LISTS TcpipReceiveNetBufferLists;
 
 /* offload.c */
 enum tcpip_request {
-    TCPIP_REQUEST_DONE,     /* out-of-band info written (or nothing asked) */
-    TCPIP_REQUEST_SEGMENT,  /* a large send the adapter does not take: cut it here */
+    TCPIP_REQUEST_DONE,    /* out-of-band info written (or nothing asked) */
+    TCPIP_REQUEST_SEGMENT, /* a large send the adapter does not take: cut it here */
     TCPIP_REQUEST_MALFORMED,
 };
 enum tcpip_request tcpip_request_write(struct tcpip *t, const struct tcpip_offers *offers,

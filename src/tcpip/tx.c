@@ -4,7 +4,8 @@
 
 #include <sys/mman.h>
 
-/* A batch of super-frames is kept small enough for the second-level cache: the bytes are read again by the device. */
+/* A batch of super-frames is kept small enough for the second-level cache: the bytes are read again
+ * by the device. */
 enum { TX_BATCH_SUPER = 8, TX_BATCHES_PER_POLL = 4, TX_SUPER_BYTES = 8192 };
 
 NDIS_STATUS tcpip_slots_init(struct tcpip *t)
@@ -197,7 +198,8 @@ static void chain_frame(struct tcpip *t, const struct tcpip_offers *offers, stru
     *unused = s;
 }
 
-/* Reads and sends one batch. Returns the number of frames read, and whether they were super-frames. */
+/* Reads and sends one batch. Returns the number of frames read, and whether they were super-frames.
+ */
 static int poll_batch(struct tcpip *t, const struct tcpip_offers *offers, unsigned want,
                       bool running, bool *super)
 {
@@ -278,8 +280,7 @@ void tcpip_not_busy(struct tcpip *t, int64_t n)
 }
 
 VOID NTAPI TcpipSendNetBufferListsComplete(NDIS_HANDLE ProtocolBindingContext,
-                                           PNET_BUFFER_LIST NetBufferLists,
-                                           ULONG SendCompleteFlags)
+                                           PNET_BUFFER_LIST NetBufferLists, ULONG SendCompleteFlags)
 {
     struct tcpip *t = ProtocolBindingContext;
     struct tcpip_slot *first = NULL;

@@ -29,7 +29,7 @@ static char forbidden[128];
 
 static uint8_t whole[MAX_SEND], payload[MAX_SEND], ours[MAX_SEND], theirs[MAX_SEND];
 
-/* ---- The kernel's side ---- */
+/* ---- The kernel's side ---------------------------------------------------------------------- */
 
 static bool write_file(const char *path, const char *text)
 {
@@ -151,7 +151,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- One comparison ---- */
+/* ---- One comparison ------------------------------------------------------------------------- */
 
 /* The send as virtio wants it: real IP length and checksum, pseudo-header sum with length in the
  * TCP checksum field. */
@@ -243,7 +243,7 @@ static struct frame_recipe with(unsigned version, uint8_t flags, const uint8_t *
     return r;
 }
 
-/* ---- Tests: both versions, kernel and we agree on every byte ---- */
+/* ---- Tests: both versions, kernel and we agree on every byte -------------------------------- */
 
 static void sizes_and_mss(unsigned version)
 {

@@ -89,7 +89,7 @@ static inline size_t cut_all(const struct large *s, enum frame_id_mode mode, siz
     return n;
 }
 
-/* ---- Layouts ---- */
+/* ---- Layouts -------------------------------------------------------------------------------- */
 
 static const struct layout {
     const char *name;

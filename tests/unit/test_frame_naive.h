@@ -137,7 +137,7 @@ static inline size_t naive_segment(const uint8_t *whole, size_t whole_len, const
     return len;
 }
 
-/* ---- Frames to start from ---- */
+/* ---- Frames to start from ------------------------------------------------------------------- */
 
 enum { NAIVE_MAX = 200000 };
 

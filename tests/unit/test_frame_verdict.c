@@ -203,7 +203,7 @@ static void test_RXC_15_padding_is_not_summed(void **state)
     }
 }
 
-/* ---- Transmit ---- */
+/* ---- Transmit ------------------------------------------------------------------------------- */
 
 /* Leaves the frame at `bytes` as TXC-4 and TXC-5 say, and asks for both checksums. */
 static struct frame_offload unfinish(const struct frame_recipe *r)

@@ -15,7 +15,7 @@ enum { ASK_IP = 1, ASK_TCP = 2, ASK_UDP = 4, ETH = 14, SHORTEST = 60 };
 static struct path path;
 static bool path_is_open, path_linked;
 
-/* ---- Input ----------------------------------------------------------------------------------- */
+/* ---- Input ---------------------------------------------------------------------------------- */
 
 struct packet {
     struct shape sh;
@@ -91,7 +91,7 @@ static inline struct frame_recipe path_recipe(unsigned version, unsigned proto, 
     return r;
 }
 
-/* ---- Requests -------------------------------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------------------------- */
 
 struct ask {
     void *checksum, *lso, *tag; /* slot values */
@@ -124,8 +124,8 @@ static inline void *ask_lso2(unsigned version, uint32_t mss, size_t tcp_offset)
     i.LsoV2Transmit.MSS = mss & 0xfffff;
     i.LsoV2Transmit.TcpHeaderOffset = tcp_offset & 0x3ff;
     i.LsoV2Transmit.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE;
-    i.LsoV2Transmit.IPVersion = version == 6 ? NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6
-                                             : NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4;
+    i.LsoV2Transmit.IPVersion =
+        version == 6 ? NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 : NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4;
     return i.Value;
 }
 
@@ -183,7 +183,7 @@ static inline struct outcome path_ask(const void *bytes, uint32_t len, const str
     return r;
 }
 
-/* ---- The wire -------------------------------------------------------------------------------- */
+/* ---- The wire ------------------------------------------------------------------------------- */
 
 /* The next frame is this one, zeros added up to the shortest length there is (TXC-20). */
 static inline void expect_wire(const void *want, uint32_t len)
@@ -201,8 +201,8 @@ static inline void expect_wire(const void *want, uint32_t len)
 /* Nothing is on its way: a frame sent now is the next. */
 static inline void expect_silence(void)
 {
-    static const uint8_t mark[SHORTEST] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0,
-                                           0,    0,    1,    0x88, 0xb5, 's',  'e'};
+    static const uint8_t mark[SHORTEST] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,   0,
+                                           0,    0,    0,    1,    0x88, 0xb5, 's', 'e'};
 
     assert_int_equal(path_ask(mark, sizeof mark, &(struct ask){0}).status, NDIS_STATUS_SUCCESS);
     expect_wire(mark, sizeof mark);
@@ -231,7 +231,7 @@ static inline void expect_checksummed(const struct packet *k, unsigned what, con
     expect_wire(want.bytes, want.len);
 }
 
-/* ---- Groups ---------------------------------------------------------------------------------- */
+/* ---- Groups --------------------------------------------------------------------------------- */
 
 static inline void path_begin(struct path_config config)
 {

@@ -101,7 +101,7 @@ static void assert_within(const NDIS_OFFLOAD *n, const NDIS_OFFLOAD *h)
     assert_false(beyond(&n->IPsecV1, &h->IPsecV1, sizeof n->IPsecV1));
 }
 
-/* ---- The blocks ------------------------------------------------------------------------------ */
+/* ---- The blocks ----------------------------------------------------------------------------- */
 
 /* INIT-1, 2, 3, 5, 20 */
 static void test_INIT_1_2_3_5_blocks_in_order_at_passive_inside_initialize(void **state)
@@ -271,7 +271,7 @@ static void test_INIT_23_supported_list_names_the_offload_requests(void **state)
     watch_close(p);
 }
 
-/* ---- Keywords -------------------------------------------------------------------------------- */
+/* ---- Keywords ------------------------------------------------------------------------------- */
 
 static void test_INIT_12_KEY_20_without_keywords_all_is_on(void **state)
 {
@@ -366,7 +366,7 @@ static void test_PAR_18_the_last_set_is_there_after_halt(void **state)
     watch_close(p);
 }
 
-/* ---- Before activation ----------------------------------------------------------------------- */
+/* ---- Before activation ---------------------------------------------------------------------- */
 
 /* INIT-14, ENC-17, RXC-1 */
 static void test_INIT_14_ENC_17_no_verdict_before_activation(void **state)
@@ -386,7 +386,7 @@ static void test_INIT_14_ENC_17_no_verdict_before_activation(void **state)
     watch_close(p);
 }
 
-/* ---- What the card has not, the driver does not offer ---------------------------------------- */
+/* ---- What the card has not, the driver does not offer --------------------------------------- */
 
 /* SEC-1, CAP-1, CAP-6: the report is what the driver can do and the card has. */
 static void assert_report(uint64_t offered)

@@ -4,8 +4,16 @@
 
 #include "test_path_frames.h"
 
-enum { FIN = 0x01, SYN = 0x02, RST = 0x04, PSH = 0x08, ACK = 0x10, URG = 0x20, ECE = 0x40,
-       CWR = 0x80 };
+enum {
+    FIN = 0x01,
+    SYN = 0x02,
+    RST = 0x04,
+    PSH = 0x08,
+    ACK = 0x10,
+    URG = 0x20,
+    ECE = 0x40,
+    CWR = 0x80
+};
 
 /* LsoV2TransmitComplete: Type 1, Reserved 0 (bit 30 alone). */
 #define LSO2_COMPLETE ((uintptr_t)1 << 30)
@@ -113,7 +121,8 @@ static inline bool next_segment(struct segment *s, const struct shape *sh)
 
     if (wire == 0)
         return false;
-    s->len = (uint32_t)sh->l3 + (sh->version == 4 ? naive_get(ip + 2, 2) : 40 + naive_get(ip + 4, 2));
+    s->len =
+        (uint32_t)sh->l3 + (sh->version == 4 ? naive_get(ip + 2, 2) : 40 + naive_get(ip + 4, 2));
     assert_true(s->len >= sh->header_len && s->len <= wire);
     if (wire > s->len)
         assert_int_equal(wire, SHORTEST);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Large sends (LSO2, and LSO1 rows marked "both") through the whole path, both builds: right ones. */
+/* Large sends (LSO2, and LSO1 rows marked "both") through the whole path, both builds: right ones.
+ */
 #include "test_path_large.h"
 
 static const unsigned versions[] = {4, 6};
@@ -21,7 +22,7 @@ static void test_LSO1_3_all_frames_but_the_last_are_full_and_none_is_empty(void 
             continue;
         large_send(k, mss, &(struct ask){0});
         for (; next_segment(&s, &k->sh); n++) {
-            assert_int_equal(s.payload, size - n * mss < mss ? size - n * mss : mss); /* LSO1-3 */
+            assert_int_equal(s.payload, size - n * mss < mss ? size - n * mss : mss);  /* LSO1-3 */
             assert_memory_equal(s.bytes + k->sh.header_len, k->bytes + at, s.payload); /* LSO1-4 */
             at += s.payload;
         }
@@ -112,12 +113,14 @@ static void test_LSO1_8_9_10_fin_and_psh_last_cwr_first(void **state)
     }
 }
 
-/* ---- Options --------------------------------------------------------------------------------- */
+/* ---- Options -------------------------------------------------------------------------------- */
 
 static void each_option(unsigned version, const uint8_t *ip, uint8_t ip_len, uint8_t first)
 {
-    static const struct { const uint8_t *bytes; uint8_t len; } tcp[] = {
-        {NULL, 0}, {naive_tcp_options_12, 12}, {naive_tcp_options_40, 40}};
+    static const struct {
+        const uint8_t *bytes;
+        uint8_t len;
+    } tcp[] = {{NULL, 0}, {naive_tcp_options_12, 12}, {naive_tcp_options_40, 40}};
 
     for (unsigned i = 0; i < COUNT(tcp); i++) {
         struct frame_recipe r = large_recipe(version, 6543);
@@ -160,7 +163,7 @@ static void test_LSO2_12_ipv6_extension_headers_in_every_frame(void **state)
     each_option(6, naive_ip6_ext_48, 48, 0);
 }
 
-/* ---- Lengths, sums and numbers --------------------------------------------------------------- */
+/* ---- Lengths, sums and numbers -------------------------------------------------------------- */
 
 static void test_LSO1_15_16_17_18_lengths_and_checksums(void **state)
 {
@@ -247,7 +250,7 @@ static void test_LSO1_26_the_largest_size_in_force(void **state)
     }
 }
 
-/* ---- Buffers and order ----------------------------------------------------------------------- */
+/* ---- Buffers and order ---------------------------------------------------------------------- */
 
 static void test_LSO1_24_headers_in_the_first_mdl_payload_behind(void **state)
 {
@@ -256,8 +259,11 @@ static void test_LSO1_24_headers_in_the_first_mdl_payload_behind(void **state)
         struct frame_recipe r = large_recipe(versions[v], 9000);
         struct packet *k = large_packet(&r);
         uint32_t headers = (uint32_t)k->sh.header_len;
-        const uint32_t splits[][5] = {{headers, 0}, {headers + 1, 0}, {headers, UINT32_MAX, 0},
-                                      {headers, 1, 1460, 1, 0}, {headers, 4096, 4096, 0}};
+        const uint32_t splits[][5] = {{headers, 0},
+                                      {headers + 1, 0},
+                                      {headers, UINT32_MAX, 0},
+                                      {headers, 1, 1460, 1, 0},
+                                      {headers, 4096, 4096, 0}};
 
         for (unsigned i = 0; i < COUNT(splits); i++)
             expect_large(k, 1440, &(struct ask){.splits = splits[i]});
@@ -329,7 +335,8 @@ static void test_LSO1_29_frames_leave_in_the_order_of_their_nbls(void **state)
 /* The offload work is the card's: one chain in, segments counted there (also LSO2-16). */
 static void test_SEC_2_the_card_cuts_and_sums(void **state)
 {
-    uint64_t large = nic_counter(path.nic, NIC_TX_LARGE), cut = nic_counter(path.nic, NIC_TX_SEGMENTS),
+    uint64_t large = nic_counter(path.nic, NIC_TX_LARGE),
+             cut = nic_counter(path.nic, NIC_TX_SEGMENTS),
              sums = nic_counter(path.nic, NIC_TX_CSUM);
     struct frame_recipe r = large_recipe(4, 10000), small = path_recipe(4, 6, 1000);
     static struct packet k;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Large sends that may not or cannot be done (LSO2, LSO1 rows marked "both", SEC): through the whole
- * path, both builds. */
+/* Large sends that may not or cannot be done (LSO2, LSO1 rows marked "both", SEC): through the
+ * whole path, both builds. */
 #include "test_path_large.h"
 
 static const unsigned versions[] = {4, 6};
 
-/* ---- Requests that contradict their packet ----------------------------------------------------- */
+/* ---- Requests that contradict their packet -----------------------------------------------------
+ */
 
 static void test_LSO1_1_without_the_slot_nothing_is_cut(void **state)
 {
@@ -79,10 +80,14 @@ static void test_LSO1_39_frames_shorter_than_their_headers(void **state)
 
 static void test_LSO1_39_no_tcp_at_the_offset(void **state)
 {
-    static const struct { unsigned version; uint8_t at, value; bool l4; } damages[] = {
-        {4, 9, 17, false},  {4, 9, 0, false},    {4, 0, 0x44, false}, {4, 0, 0x46, false},
+    static const struct {
+        unsigned version;
+        uint8_t at, value;
+        bool l4;
+    } damages[] = {
+        {4, 9, 17, false},   {4, 9, 0, false},    {4, 0, 0x44, false}, {4, 0, 0x46, false},
         {4, 0, 0x4f, false}, {4, 0, 0x65, false}, {4, 0, 0x00, false}, {6, 6, 17, false},
-        {6, 6, 0, false},   {6, 6, 59, false},   {6, 6, 44, false},   {6, 0, 0x45, false},
+        {6, 6, 0, false},    {6, 6, 59, false},   {6, 6, 44, false},   {6, 0, 0x45, false},
         {4, 12, 0x00, true}, {4, 12, 0x40, true}, {6, 12, 0x10, true}, {6, 12, 0x4f, true},
     };
     static const unsigned types[] = {0x0806, 0x88b5, 0x8100, 0x05dc, 0x0000};
@@ -149,8 +154,8 @@ static void test_LSO2_20_version_1_is_refused_between_sends_of_version_2(void **
         expect_large(k, 1000, &(struct ask){0});
         naive_put(k->bytes + k->sh.l3 + (versions[v] == 4 ? 2 : 4), 2, 5040);
         for (unsigned top = 0; top < 2; top++) {
-            struct outcome o = path_ask(
-                k->bytes, k->len, &(struct ask){.lso = (void *)(v1 | (uintptr_t)top << 31)});
+            struct outcome o = path_ask(k->bytes, k->len,
+                                        &(struct ask){.lso = (void *)(v1 | (uintptr_t)top << 31)});
 
             expect_failed(o.status);
             assert_int_equal(o.lso, 0); /* LSO1-31: Type 0, nothing sent */
@@ -181,7 +186,8 @@ static void test_LSO2_15_second_net_buffer(void **state)
     expect_silence();
 }
 
-/* ---- What a protocol never asks for (LSO1-12), small payload, long headers ---------------------- */
+/* ---- What a protocol never asks for (LSO1-12), small payload, long headers ----------------------
+ */
 
 static void test_LSO1_12_flags_and_fragments_that_are_never_cut(void **state)
 {

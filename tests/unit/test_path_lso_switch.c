@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Large sends (LSO2, LSO1 rows marked "both") that are switched off, or that the card lacks: through
- * the whole path, both builds. */
+/* Large sends (LSO2, LSO1 rows marked "both") that are switched off, or that the card lacks:
+ * through the whole path, both builds. */
 #include "test_path_large.h"
 
 static const unsigned versions[] = {4, 6};
@@ -47,9 +47,11 @@ static void test_LSO1_18_checksums_switched_off_alone(void **state)
     UNUSED_STATE;
     path_begin((struct path_config){0});
     assert_int_equal(path_parameter(&path, offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv4Checksum),
-                                    NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED), NDIS_STATUS_SUCCESS);
+                                    NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED),
+                     NDIS_STATUS_SUCCESS);
     assert_int_equal(path_parameter(&path, offsetof(NDIS_OFFLOAD_PARAMETERS, IPv4Checksum),
-                                    NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED), NDIS_STATUS_SUCCESS);
+                                    NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED),
+                     NDIS_STATUS_SUCCESS);
     works_now(4);
     works_now(6);
     path_end();

@@ -83,7 +83,7 @@ static bool verdict(struct path *p, uint8_t version, uint8_t proto)
     return proto == 6 ? i.Receive.TcpChecksumSucceeded : i.Receive.UdpChecksumSucceeded;
 }
 
-/* ---- Activation ---------------------------------------------------------------------------------- */
+/* ---- Activation ----------------------------------------------------------------------------- */
 
 static void test_ENC_2_8_10_14_a_good_set_is_accepted_and_indicated(void **state)
 {
@@ -189,7 +189,7 @@ static void test_ENC_20_the_query_is_answered_from_the_last_good_set(void **stat
     watch_close(p);
 }
 
-/* ---- Parameters ----------------------------------------------------------------------------------- */
+/* ---- Parameters ----------------------------------------------------------------------------- */
 
 /* PAR-2, 3, 4, 5, 6, 7, 12, 13, 26: what cannot be, in every field; nothing is applied, stored or indicated. */
 static void test_PAR_4_6_7_13_a_bad_set_changes_nothing_at_all(void **state)
@@ -372,7 +372,7 @@ static void test_PAR_27_29_the_administrators_set_reaches_every_binding(void **s
     watch_close(p);
 }
 
-/* ---- Large sends switched off and on at run time ------------------------------------------------------ */
+/* ---- Large sends switched off and on at run time -------------------------------------------- */
 
 static NET_BUFFER_LIST *large(struct path *p, bool v4)
 {

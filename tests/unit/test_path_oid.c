@@ -2,7 +2,7 @@
 /* Requests on the whole path: GEN-25 to 27, 31, 37, 42. Offload requests are test_path_offload's. That the runtime serializes, and notices wrong answers, is test_ndis_oid's. */
 #include "test_path_watch.h"
 
-/* ---- GEN-25, 37: one at a time, at PASSIVE_LEVEL ------------------------------------------------ */
+/* ---- GEN-25, 37: one at a time, at PASSIVE_LEVEL -------------------------------------------- */
 
 static MINIPORT_OID_REQUEST *real_handler;
 static _Atomic(int) inside, most_inside, above_passive;
@@ -78,7 +78,7 @@ static void test_GEN_25_37_one_request_at_a_time_at_passive(void **state)
     watch_close(p);
 }
 
-/* ---- GEN-27 --------------------------------------------------------------------------------------- */
+/* ---- GEN-27 --------------------------------------------------------------------------------- */
 
 static bool is_length_error(NDIS_STATUS s)
 {
@@ -160,7 +160,7 @@ static void test_GEN_27_an_impossible_filter_changes_nothing(void **state)
     watch_close(p);
 }
 
-/* ---- GEN-42 ---------------------------------------------------------------------------------------- */
+/* ---- GEN-42 --------------------------------------------------------------------------------- */
 
 static ULONG64 count_of(struct path *p, NDIS_OID oid)
 {
@@ -272,7 +272,7 @@ static void test_GEN_42_a_large_send_counts_its_segments(void **state)
     watch_close(p);
 }
 
-/* ---- Power: OID_PNP_SET_POWER and back --------------------------------------------------------------- */
+/* ---- Power: OID_PNP_SET_POWER and back ------------------------------------------------------ */
 
 static void test_GEN_31_power_down_and_up_again(void **state)
 {

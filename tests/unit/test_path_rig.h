@@ -139,7 +139,7 @@ static inline bool path_wait(struct path *p, const unsigned *count, unsigned wan
     return ok;
 }
 
-/* ---- The test protocol --------------------------------------------------------------------------------------------- */
+/* ---- The test protocol ---------------------------------------------------------------------- */
 
 static inline NDIS_STATUS path_oid_wait(struct path *p, NDIS_OID_REQUEST *r)
 {
@@ -329,7 +329,8 @@ static VOID NTAPI PathStatus(NDIS_HANDLE ProtocolBindingContext, PNDIS_STATUS_IN
     s->code = StatusIndication->StatusCode;
     s->bytes = StatusIndication->StatusBufferSize;
     s->indication = *StatusIndication;
-    memcpy(s->buffer, StatusIndication->StatusBuffer, MIN_OF(s->bytes, (ULONG)sizeof s->buffer));
+    if (s->bytes)
+        memcpy(s->buffer, StatusIndication->StatusBuffer, MIN_OF(s->bytes, (ULONG)sizeof s->buffer));
     p->status_count++;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->mutex);
@@ -455,7 +456,7 @@ static inline void path_register(struct path *p)
     assert_non_null(p->nb_pool);
 }
 
-/* ---- Sends --------------------------------------------------------------------------------------------------------- */
+/* ---- Sends ---------------------------------------------------------------------------------- */
 
 /* A private copy of the frame behind `front` unused bytes, and MDLs over it that end at the byte counts in `splits` (0 ends the list; UINT32_MAX asks for an empty MDL). */
 static inline uint8_t *path_data(struct path *p, const void *frame, uint32_t len, const uint32_t *splits, uint32_t front, MDL **first)
@@ -572,7 +573,7 @@ static inline void path_send(struct path *p, NET_BUFFER_LIST *chain, unsigned co
     assert_true(path_wait(p, &p->completed_count, want, 5));
 }
 
-/* ---- The wire ------------------------------------------------------------------------------------------------------ */
+/* ---- The wire ------------------------------------------------------------------------------- */
 
 /* Next frame that the card put on the wire; 0 when none comes within `seconds`. */
 static inline uint32_t path_wire_read(struct path *p, uint8_t *dst, uint32_t size, double seconds)
@@ -602,7 +603,7 @@ static inline void path_wire_write(struct path *p, const void *frame, uint32_t l
     assert_int_equal(port_tx(p->far, &f, 1), 1);
 }
 
-/* ---- Life ---------------------------------------------------------------------------------------------------------- */
+/* ---- Life ----------------------------------------------------------------------------------- */
 
 static void path_wire_ready(void *arg)
 {

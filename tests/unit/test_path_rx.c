@@ -18,7 +18,8 @@ static void test_RXC_2_right_checksums_are_marked_succeeded(void **state)
     assert_int_equal(path.bind_offload.Checksum.IPv4Receive.UdpChecksum, 1);
     assert_int_equal(path.bind_offload.Checksum.IPv6Receive.TcpChecksum, 1);
     assert_int_equal(path.bind_offload.Checksum.IPv6Receive.UdpChecksum, 1);
-    EACH_KIND(i, version, proto) {
+    EACH_KIND(i, version, proto)
+    {
         for (uint32_t len = 20; len <= 1440; len += len < 40 || len >= 1430 ? 1 : 139) {
             arriving_packet(&k, version, proto, len);
             assert_int_equal(receive_packet(&k), good_bits(version, proto));
@@ -33,7 +34,8 @@ static void test_RXC_2_sum_of_zero(void **state)
     uint8_t payload[40] = {0};
 
     UNUSED_STATE;
-    EACH_KIND(i, version, proto) {
+    EACH_KIND(i, version, proto)
+    {
         struct frame_recipe r = arriving(version, proto, sizeof payload);
         uint32_t sum;
 
@@ -53,7 +55,8 @@ static void test_RXC_3_wrong_checksums_are_never_marked_succeeded(void **state)
     static struct packet k;
 
     UNUSED_STATE;
-    EACH_KIND(i, version, proto) {
+    EACH_KIND(i, version, proto)
+    {
         arriving_packet(&k, version, proto, 64);
         for (uint32_t at = (uint32_t)k.sh.l4; at < k.len; at++) {
             uint8_t bit = (uint8_t)(1u << (at % 8));
@@ -75,7 +78,8 @@ static void test_RXC_3_wrong_addresses_are_in_the_sum(void **state)
     static struct packet k, bad;
 
     UNUSED_STATE;
-    EACH_KIND(i, version, proto) {
+    EACH_KIND(i, version, proto)
+    {
         uint32_t from = version == 4 ? 12 : 8, to = version == 4 ? 20 : 40;
 
         arriving_packet(&k, version, proto, 64);
@@ -110,7 +114,8 @@ static void test_RXC_7_ipv6_has_no_ip_result(void **state)
     assert_int_equal(verdict_now(6, 17), UDP_OK);
 }
 
-/* ---- Fragments, and UDP without ---------------------------------------------------------------- */
+/* ---- Fragments, and UDP without ----------------------------------------------------------------
+ */
 
 static void test_RXC_10_ipv4_fragments_have_no_transport_result(void **state)
 {
@@ -168,11 +173,12 @@ static void test_RXC_12_ipv6_udp_without_checksum_is_not_succeeded(void **state)
     assert_int_equal(receive_packet(&k) & UDP_OK, 0);
 }
 
-/* ---- What cannot be judged (also SEC-3, SEC-6) ------------------------------------------------- */
+/* ---- What cannot be judged (also SEC-3, SEC-6) -------------------------------------------------
+ */
 
 struct damage {
     unsigned version, proto;
-    bool l4;        /* at counts from the transport header, else from the IP header */
+    bool l4; /* at counts from the transport header, else from the IP header */
     uint8_t at, bytes;
     uint16_t value;
 };
@@ -180,28 +186,21 @@ struct damage {
 static void test_RXC_13_headers_that_contradict_themselves(void **state)
 {
     static const struct damage damages[] = {
-        {4, 6, false, 0, 1, 0x44},     /* header of 16 bytes */
-        {4, 6, false, 0, 1, 0x40},     /* of none */
-        {4, 6, false, 0, 1, 0x55},     /* version */
-        {4, 6, false, 0, 1, 0x65},     /* IPv6 under IPv4's EtherType */
-        {6, 6, false, 0, 1, 0x45},     /* and the reverse */
-        {6, 6, false, 0, 1, 0x00},
-        {4, 6, false, 2, 2, 0},        /* total length */
-        {4, 6, false, 2, 2, 19},
-        {4, 6, false, 2, 2, 39},
-        {4, 17, false, 2, 2, 27},
-        {4, 17, false, 2, 2, 0xffff},
-        {4, 6, false, 9, 1, 132},      /* other transports */
-        {4, 17, false, 9, 1, 1},
-        {6, 6, false, 6, 1, 132},
-        {6, 17, false, 6, 1, 59},
-        {6, 6, false, 6, 1, 50},
-        {6, 6, false, 4, 2, 0},        /* payload length */
-        {6, 6, false, 4, 2, 19},
-        {6, 17, false, 4, 2, 0xffff},
-        {4, 17, true, 4, 2, 7},        /* UDP length */
-        {4, 17, true, 4, 2, 0xffff},
-        {6, 17, true, 4, 2, 0xffff},
+        {4, 6, false, 0, 1, 0x44},                           /* header of 16 bytes */
+        {4, 6, false, 0, 1, 0x40},                           /* of none */
+        {4, 6, false, 0, 1, 0x55},                           /* version */
+        {4, 6, false, 0, 1, 0x65},                           /* IPv6 under IPv4's EtherType */
+        {6, 6, false, 0, 1, 0x45},                           /* and the reverse */
+        {6, 6, false, 0, 1, 0x00},   {4, 6, false, 2, 2, 0}, /* total length */
+        {4, 6, false, 2, 2, 19},     {4, 6, false, 2, 2, 39},
+        {4, 17, false, 2, 2, 27},    {4, 17, false, 2, 2, 0xffff},
+        {4, 6, false, 9, 1, 132}, /* other transports */
+        {4, 17, false, 9, 1, 1},     {6, 6, false, 6, 1, 132},
+        {6, 17, false, 6, 1, 59},    {6, 6, false, 6, 1, 50},
+        {6, 6, false, 4, 2, 0}, /* payload length */
+        {6, 6, false, 4, 2, 19},     {6, 17, false, 4, 2, 0xffff},
+        {4, 17, true, 4, 2, 7}, /* UDP length */
+        {4, 17, true, 4, 2, 0xffff}, {6, 17, true, 4, 2, 0xffff},
         {6, 17, true, 4, 2, 1},
     };
     static struct packet k;
@@ -221,7 +220,8 @@ static void test_RXC_13_frames_that_end_too_early(void **state)
     static struct packet k;
 
     UNUSED_STATE;
-    EACH_KIND(i, version, proto) {
+    EACH_KIND(i, version, proto)
+    {
         arriving_packet(&k, version, proto, 30);
         for (uint32_t len = ETH; len < k.len; len++)
             assert_int_equal(receive(k.bytes, len) & TRANSPORT, 0);
@@ -258,14 +258,18 @@ static void test_RXC_13_no_ip(void **state)
     }
 }
 
-/* ---- Options, padding ------------------------------------------------------------------------ */
+/* ---- Options, padding ----------------------------------------------------------------------- */
 
 static void check_options(unsigned version, bool supported)
 {
-    static const struct { const uint8_t *bytes; uint8_t len; } four[] = {
-        {naive_ip4_options_4, 4}, {naive_ip4_options_40, 40}};
-    static const struct { const uint8_t *bytes; uint8_t len; } six[] = {
-        {naive_ip6_ext_8, 8}, {naive_ip6_ext_48, 48}};
+    static const struct {
+        const uint8_t *bytes;
+        uint8_t len;
+    } four[] = {{naive_ip4_options_4, 4}, {naive_ip4_options_40, 40}};
+    static const struct {
+        const uint8_t *bytes;
+        uint8_t len;
+    } six[] = {{naive_ip6_ext_8, 8}, {naive_ip6_ext_48, 48}};
     static struct packet k;
 
     for (unsigned p = 0; p < 2; p++) {

@@ -23,7 +23,8 @@ static struct packet *unfinished(unsigned version, unsigned proto, uint32_t len)
     return &k;
 }
 
-/* ---- SEC-1: the report is what the card can do -------------------------------------------------- */
+/* ---- SEC-1: the report is what the card can do --------------------------------------------------
+ */
 
 struct report {
     const char *withheld;
@@ -100,11 +101,13 @@ static void test_SEC_1_the_report_is_what_the_card_offers(void **state)
 static void test_SEC_1_offload_is_the_same_on_every_card(void **state)
 {
     static const struct report all = {NULL, true, true, true, true};
-    static const struct path_config configs[] = {
-        {.withhold = "mrg_rxbuf"},     {.withhold = "event_idx"},
-        {.withhold = "indirect_desc"}, {.withhold = "indirect_desc,event_idx,mrg_rxbuf"},
-        {.line_only = true},           {.queue_size = 16},
-        {.queue_size = 16, .withhold = "indirect_desc"}};
+    static const struct path_config configs[] = {{.withhold = "mrg_rxbuf"},
+                                                 {.withhold = "event_idx"},
+                                                 {.withhold = "indirect_desc"},
+                                                 {.withhold = "indirect_desc,event_idx,mrg_rxbuf"},
+                                                 {.line_only = true},
+                                                 {.queue_size = 16},
+                                                 {.queue_size = 16, .withhold = "indirect_desc"}};
 
     UNUSED_STATE;
     for (unsigned i = 0; i < COUNT(configs); i++) {
@@ -115,7 +118,7 @@ static void test_SEC_1_offload_is_the_same_on_every_card(void **state)
     }
 }
 
-/* ---- SEC-3, SEC-5: not advertised, not done ------------------------------------------------------ */
+/* ---- SEC-3, SEC-5: not advertised, not done ------------------------------------------- */
 
 static void test_SEC_3_what_the_card_cannot_judge_comes_unchanged(void **state)
 {
@@ -153,7 +156,7 @@ static void test_SEC_5_checksums_that_are_not_advertised(void **state)
     path_end();
 }
 
-/* ---- SEC-5, SEC-6: lengths and offsets that lie -------------------------------------------------- */
+/* ---- SEC-5, SEC-6: lengths and offsets that lie --------------------------------------- */
 
 /* Whatever becomes of it, it is one frame of that length, or none and a failure. */
 static void expect_survived(const uint8_t *bytes, uint32_t len, const struct ask *a)
@@ -162,7 +165,8 @@ static void expect_survived(const uint8_t *bytes, uint32_t len, const struct ask
     struct outcome o = path_ask(bytes, len, a);
 
     if (o.status == NDIS_STATUS_SUCCESS)
-        assert_int_equal(path_wire_read(&path, got, sizeof got, 2), len < SHORTEST ? SHORTEST : len);
+        assert_int_equal(path_wire_read(&path, got, sizeof got, 2),
+                         len < SHORTEST ? SHORTEST : len);
     else
         expect_failed(o.status);
 }
@@ -177,8 +181,8 @@ static void test_SEC_6_every_header_offset_of_a_checksum_request(void **state)
 
         packet_finish(&want, k, ASK_TCP | ASK_IP);
         for (unsigned at = 0; at < 1024; at++) {
-            NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO i = {
-                .Value = ask_checksum(k, ASK_TCP | ASK_IP)};
+            NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO i = {.Value =
+                                                               ask_checksum(k, ASK_TCP | ASK_IP)};
             struct outcome o;
 
             i.Transmit.TcpHeaderOffset = at & 0x3ff;

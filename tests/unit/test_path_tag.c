@@ -4,12 +4,17 @@
 #include "test_path_verdict.h"
 
 static const unsigned versions[] = {4, 6}, protocols[] = {6, 17};
-static const struct { unsigned priority, id; } tags[] = {
-    {0, 1}, {7, 0}, {3, 4094}, {0, 4095}, {5, 0x0ff}, {1, 1}};
+static const struct {
+    unsigned priority, id;
+} tags[] = {{0, 1}, {7, 0}, {3, 4094}, {0, 4095}, {5, 0x0ff}, {1, 1}};
 
-enum { TAG_BYTES = 4, ADDRESSES = 12, P_AND_Q = NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q,
-       IN_OOB = NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB,
-       SNAP = NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED };
+enum {
+    TAG_BYTES = 4,
+    ADDRESSES = 12,
+    P_AND_Q = NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q,
+    IN_OOB = NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB,
+    SNAP = NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED
+};
 
 /* The frame with a tag behind the addresses; returns its length. */
 static uint32_t tagged(const uint8_t *frame, uint32_t len, unsigned tci, uint8_t *out)

@@ -98,8 +98,7 @@ static void sum_to_zero(unsigned version)
     r.payload = payload;
     packet_build(&k, &r);
     naive_put(packet_field(&k), 2, 0);
-    naive_put(k.bytes + k.sh.header_len, 2,
-              0xffff - naive_transport(k.bytes, &k.sh, k.len, 17));
+    naive_put(k.bytes + k.sh.header_len, 2, 0xffff - naive_transport(k.bytes, &k.sh, k.len, 17));
     assert_int_equal(naive_transport(k.bytes, &k.sh, k.len, 17), 0xffff);
     packet_unfinish(&k);
     path_ask(k.bytes, k.len, &(struct ask){.checksum = ask_checksum(&k, ASK_UDP)});
@@ -160,8 +159,7 @@ static void test_TXC_12_udp_needs_no_header_offset(void **state)
     UNUSED_STATE;
     packet_finish(&want, k, ASK_UDP | ASK_IP);
     for (unsigned offset = 0; offset < 1024; offset += 341) {
-        NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO i = {
-            .Value = ask_checksum(k, ASK_UDP | ASK_IP)};
+        NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO i = {.Value = ask_checksum(k, ASK_UDP | ASK_IP)};
 
         i.Transmit.TcpHeaderOffset = offset & 0x3ff;
         path_ask(k->bytes, k->len, &(struct ask){.checksum = i.Value});
@@ -249,7 +247,7 @@ static void test_TXC_14_each_net_buffer_gets_its_own(void **state)
     }
 }
 
-/* ---- Buffers --------------------------------------------------------------------------------- */
+/* ---- Buffers -------------------------------------------------------------------------------- */
 
 static void test_TXC_15_headers_split_at_every_byte(void **state)
 {
@@ -295,8 +293,11 @@ static void test_TXC_15_pieces_of_any_size(void **state)
 static void test_TXC_15_empty_mdls(void **state)
 {
     static const uint32_t none = UINT32_MAX;
-    const uint32_t splits[][8] = {{none, 0}, {none, none, 14, none, 20, none, 0}, {14, none, 0},
-                                  {34, none, 20, none, 1, none, 0}, {254, none, none, 0}};
+    const uint32_t splits[][8] = {{none, 0},
+                                  {none, none, 14, none, 20, none, 0},
+                                  {14, none, 0},
+                                  {34, none, 20, none, 1, none, 0},
+                                  {254, none, none, 0}};
 
     UNUSED_STATE;
     for (unsigned v = 0; v < 2; v++) {

@@ -289,7 +289,7 @@ static inline void assert_traffic(struct path *p)
     assert_int_equal(number_of(p->received[received % PATH_RECORDS].data), 0x1234);
 }
 
-/* ---- A processor that stands still ----------------------------------------------------------- */
+/* ---- A processor that stands still ---------------------------------------------------------- */
 
 /* The loop runs nothing while it is stalled: no interrupt, no DPC. Sends that the card has carried out stay with the driver. */
 static struct stall {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What the overlying protocol asks of an adapter, and makes of its verdicts: rows for PR of TXC, LSO
- * and RXC. */
+/* What the overlying protocol asks of an adapter, and makes of its verdicts: rows for PR of TXC,
+ * LSO and RXC. */
 #include "test_path_frames.h"
 
 #include "tcpip/tcpip_int.h"
 
 static const unsigned versions[] = {4, 6}, protocols[] = {6, 17};
-static const struct tcpip_offers all = {true, true, true, true, true, true, true, true, true,
-                                        true, true, true, true, 65000, 2, 65000, 2};
+static const struct tcpip_offers all = {true, true, true, true, true,  true, true,  true, true,
+                                        true, true, true, true, 65000, 2,    65000, 2};
 
 struct written {
     enum tcpip_request result;
@@ -75,10 +75,9 @@ static void test_TXC_4_5_the_field_holds_the_seed(void **state)
 /* What is not offered is computed here, right, and never asked for. */
 static void test_TXC_21_only_what_is_offered_is_asked(void **state)
 {
-    static const size_t members[] = {offsetof(struct tcpip_offers, tcp4),
-                                     offsetof(struct tcpip_offers, udp4),
-                                     offsetof(struct tcpip_offers, tcp6),
-                                     offsetof(struct tcpip_offers, udp6)};
+    static const size_t members[] = {
+        offsetof(struct tcpip_offers, tcp4), offsetof(struct tcpip_offers, udp4),
+        offsetof(struct tcpip_offers, tcp6), offsetof(struct tcpip_offers, udp6)};
     static struct packet k, want;
 
     UNUSED_STATE;
@@ -153,7 +152,10 @@ static void test_LSO1_26_only_large_sends_that_are_offered(void **state)
 
 static void test_RXC_22_verdicts(void **state)
 {
-    static const struct { uintptr_t slot; bool keep, valid; } verdicts[] = {
+    static const struct {
+        uintptr_t slot;
+        bool keep, valid;
+    } verdicts[] = {
         {0x00, true, false},  {0x08, true, true},   {0x10, true, true},   {0x20, true, false},
         {0x28, true, true},   {0x01, false, false}, {0x02, false, false}, {0x04, false, false},
         {0x0c, false, false}, {0x21, false, false},

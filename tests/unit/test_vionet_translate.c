@@ -386,9 +386,7 @@ static void test_missing_bytes_fail(void **state)
     rig_drop(&s);
 }
 
-/* ---- Large sends
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Large sends ---------------------------------------------------------------------------- */
 
 static size_t template(struct frame_recipe *r, struct frame_layers *l)
 {
@@ -671,9 +669,7 @@ static void test_cast(void **state)
     assert_int_equal(vionet_cast((const UCHAR[]){255, 255, 255, 255, 255, 254}), 1);
 }
 
-/* ---- Receive
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- Receive -------------------------------------------------------------------------------- */
 
 static NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO verdict(UCHAR flags, size_t bytes)
 {

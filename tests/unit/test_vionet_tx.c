@@ -31,9 +31,7 @@ enum { RING = 32, NBLS = 400, NBS = 3, ELEMENTS = 60, ID_AT = 200, FRAME = 300 }
 static struct vionet_adapter a;
 static uint16_t doorbell;
 
-/* ---- NDIS
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- NDIS ----------------------------------------------------------------------------------- */
 
 static struct {
     unsigned held, defer_percent, fail_percent, many_percent, mapped, pauses;
@@ -202,9 +200,7 @@ USHORT vionet_pci_queue_size(struct vionet_adapter *adapter, USHORT index)
     return RING;
 }
 
-/* ---- Protocol
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- Protocol ------------------------------------------------------------------------------- */
 
 static struct packet {
     NET_BUFFER_LIST nbl;
@@ -282,9 +278,7 @@ VOID NTAPI NdisMSendNetBufferListsComplete(NDIS_HANDLE MiniportAdapterHandle,
         packets_send(1); /* from within */
 }
 
-/* ---- Device
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Device --------------------------------------------------------------------------------- */
 
 static uint16_t device_seen;
 static bool device_interrupts;
@@ -397,9 +391,7 @@ static uint64_t frames_counted(void)
     return s->tx_frames[0] + s->tx_frames[1] + s->tx_frames[2];
 }
 
-/* ---- Tests
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Tests ---------------------------------------------------------------------------------- */
 
 /* GEN-11, GEN-12, GEN-15, GEN-16: far more than the ring holds, in one call. */
 static void test_more_than_the_ring_holds(void **state)

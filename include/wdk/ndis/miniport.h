@@ -48,7 +48,7 @@ typedef struct _NET_DEVICE_PNP_EVENT {
 #define NDIS_SIZEOF_NET_DEVICE_PNP_EVENT_REVISION_1 \
     RTL_SIZEOF_THROUGH_FIELD(NET_DEVICE_PNP_EVENT, NdisReserved)
 
-/* ---- What comes with initialize, pause and restart ------------------------------------------------------------ */
+/* ---- What comes with initialize, pause and restart ------------------------------------------ */
 
 typedef struct _NDIS_PORT_AUTHENTICATION_PARAMETERS {
     NDIS_OBJECT_HEADER Header;
@@ -139,7 +139,7 @@ typedef struct _NDIS_MINIPORT_PAUSE_PARAMETERS {
 #define NDIS_PAUSE_FILTER_RESTART_STACK 0x00000040
 #define NDIS_PAUSE_MINIPORT_DEVICE_REMOVE 0x00000080
 
-/* ---- Handlers --------------------------------------------------------------------------------------------------- */
+/* ---- Handlers ------------------------------------------------------------------------------- */
 
 typedef NDIS_STATUS NTAPI SET_OPTIONS(NDIS_HANDLE NdisDriverHandle, NDIS_HANDLE DriverContext);
 typedef SET_OPTIONS *SET_OPTIONS_HANDLER;
@@ -248,7 +248,7 @@ typedef struct _NDIS_MINIPORT_PNP_CHARACTERISTICS {
 #define NDIS_SIZEOF_MINIPORT_PNP_CHARACTERISTICS_REVISION_1 \
     RTL_SIZEOF_THROUGH_FIELD(NDIS_MINIPORT_PNP_CHARACTERISTICS, MiniportStartDeviceHandler)
 
-/* ---- Attributes ------------------------------------------------------------------------------------------------- */
+/* ---- Attributes ----------------------------------------------------------------------------- */
 
 typedef struct _NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
     NDIS_OBJECT_HEADER Header;
@@ -390,7 +390,7 @@ typedef union _NDIS_MINIPORT_ADAPTER_ATTRIBUTES {
     NDIS_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES HardwareAssistAttributes;
 } NDIS_MINIPORT_ADAPTER_ATTRIBUTES, *PNDIS_MINIPORT_ADAPTER_ATTRIBUTES;
 
-/* ---- Interrupts ------------------------------------------------------------------------------------------------- */
+/* ---- Interrupts ----------------------------------------------------------------------------- */
 
 typedef BOOLEAN NTAPI MINIPORT_ISR(NDIS_HANDLE MiniportInterruptContext,
     PBOOLEAN QueueDefaultInterruptDpc, PULONG TargetProcessors);
@@ -466,7 +466,7 @@ NDISAPI ULONG NTAPI NdisMQueueDpc(NDIS_HANDLE NdisInterruptHandle, ULONG Message
 NDISAPI KAFFINITY NTAPI NdisMQueueDpcEx(NDIS_HANDLE NdisInterruptHandle, ULONG MessageId,
     PGROUP_AFFINITY TargetProcessors, PVOID MiniportDpcContext);
 
-/* ---- Registration and completions ------------------------------------------------------------------------------ */
+/* ---- Registration and completions ----------------------------------------------------------- */
 
 NDISAPI NDIS_STATUS NTAPI NdisMRegisterMiniportDriver(PDRIVER_OBJECT DriverObject,
     PUNICODE_STRING RegistryPath, NDIS_HANDLE MiniportDriverContext,
@@ -495,7 +495,7 @@ NDISAPI VOID NTAPI NdisMSendNetBufferListsComplete(
 NDISAPI NDIS_STATUS NTAPI NdisMRemoveMiniport(NDIS_HANDLE MiniportAdapterHandle);
 NDISAPI VOID NTAPI NdisMResetMiniport(NDIS_HANDLE MiniportAdapterHandle);
 
-/* ---- Bus, I/O space, devices ------------------------------------------------------------------------------------ */
+/* ---- Bus, I/O space, devices ---------------------------------------------------------------- */
 
 NDISAPI ULONG NTAPI NdisMGetBusData(NDIS_HANDLE NdisMiniportHandle, ULONG WhichSpace, ULONG Offset,
     PVOID Buffer, ULONG Length);
@@ -549,7 +549,7 @@ NDISAPI NDIS_STATUS NTAPI NdisRegisterDeviceEx(NDIS_HANDLE NdisHandle,
 NDISAPI VOID NTAPI NdisDeregisterDeviceEx(NDIS_HANDLE NdisDeviceHandle);
 NDISAPI PVOID NTAPI NdisGetDeviceReservedExtension(PDEVICE_OBJECT DeviceObject);
 
-/* ---- Intermediate drivers --------------------------------------------------------------------------------------- */
+/* ---- Intermediate drivers ------------------------------------------------------------------- */
 
 NDISAPI NDIS_STATUS NTAPI NdisIMInitializeDeviceInstanceEx(
     NDIS_HANDLE DriverHandle, PNDIS_STRING DriverInstance, NDIS_HANDLE DeviceContext);

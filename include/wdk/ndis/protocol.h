@@ -5,7 +5,7 @@
 
 #include "miniport.h"
 
-/* ---- PnP events (netpnp.h) -------------------------------------------------------------------------------------- */
+/* ---- PnP events (netpnp.h) ------------------------------------------------------------------ */
 
 typedef enum _NET_PNP_EVENT_CODE {
     NetEventSetPower,
@@ -81,7 +81,7 @@ typedef struct _NDIS_PROTOCOL_RESTART_PARAMETERS {
 #define NDIS_SIZEOF_PROTOCOL_RESTART_PARAMETERS_REVISION_1 \
     RTL_SIZEOF_THROUGH_FIELD(NDIS_PROTOCOL_RESTART_PARAMETERS, Flags)
 
-/* ---- Binding ---------------------------------------------------------------------------------------------------- */
+/* ---- Binding -------------------------------------------------------------------------------- */
 
 typedef struct _NDIS_PORT NDIS_PORT, *PNDIS_PORT;
 
@@ -223,7 +223,7 @@ typedef struct _NDIS_PROTOCOL_DRIVER_CHARACTERISTICS {
 #define NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2 \
     RTL_SIZEOF_THROUGH_FIELD(NDIS_PROTOCOL_DRIVER_CHARACTERISTICS, DirectOidRequestCompleteHandler)
 
-/* ---- What a protocol calls -------------------------------------------------------------------------------------- */
+/* ---- What a protocol calls ------------------------------------------------------------------ */
 
 NDISAPI NDIS_STATUS NTAPI NdisRegisterProtocolDriver(NDIS_HANDLE ProtocolDriverContext,
     PNDIS_PROTOCOL_DRIVER_CHARACTERISTICS ProtocolCharacteristics,
@@ -258,7 +258,7 @@ NDISAPI NDIS_STATUS NTAPI NdisQueryAdapterInstanceName(
 NDISAPI NDIS_STATUS NTAPI NdisMNetPnPEvent(NDIS_HANDLE MiniportAdapterHandle,
     PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification);
 
-/* ---- Filter modules: what they are given at attach -------------------------------------------------------------- */
+/* ---- Filter modules: what they are given at attach ------------------------------------------ */
 
 typedef struct _NDIS_FILTER_ATTACH_PARAMETERS {
     NDIS_OBJECT_HEADER Header;
