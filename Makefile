@@ -3,26 +3,27 @@
 DRIVER ?= sys
 DEMO_SECONDS ?= 2
 FUZZ_SECONDS ?= 5
-MESON_TEST = meson test --no-rebuild --print-errorlogs --num-processes 2
 
-demo: build
+PROGRAM = bench/longshore drivers/vionet/vionet.sys drivers/vionet/vionet.so drivers/vionet/vionet.inf
+
+demo: program
 	build/bench/longshore demo build/drivers/vionet/vionet.inf --driver $(DRIVER) --seconds $(DEMO_SECONDS)
 
-bench: build
+bench: program
 	build/bench/longshore bench frame
 	build/bench/longshore bench path build/drivers/vionet/vionet.inf
 
 check: deps
 	.ci/check $(FUZZ_SECONDS)
 
-build: deps
-	[ -f build/build.ninja ] || meson setup build --buildtype=debugoptimized
-	ninja -C build
+program: deps
+	@[ -f build/build.ninja ] || meson setup build --buildtype=debugoptimized >/dev/null
+	@ninja -C build --quiet $(PROGRAM)
 
 deps:
-	.ci/deps
+	@.ci/deps
 
 clean:
 	rm -rf build build-*
 
-.PHONY: demo bench check build deps clean
+.PHONY: demo bench check program deps clean
