@@ -21,6 +21,8 @@ enum { STEPS_MAX = 48, FRAME_MAX = 70000, PAGE = 4096 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 DRIVER_INITIALIZE DriverEntry;
 MINIPORT_CHECK_FOR_HANG VionetCheckForHangEx;
+MINIPORT_PAUSE VionetPause;
+MINIPORT_RESTART VionetRestart;
 
 struct fuzz {
     const uint8_t *data;
@@ -219,8 +221,7 @@ static NET_BUFFER_LIST *large(struct fuzz *f)
     l.LsoV2Transmit.MSS = mss & 0xfffff;
     l.LsoV2Transmit.TcpHeaderOffset = at & 0x3ff;
     l.LsoV2Transmit.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE;
-    l.LsoV2Transmit.IPVersion =
-        kind & 1 ? NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 : NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4;
+    l.LsoV2Transmit.IPVersion = kind & 1u; /* ..._IPv4 is 0, ..._IPv6 is 1 */
     nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] = l.Value;
     return nbl;
 }
@@ -286,27 +287,57 @@ static void begin(struct fuzz *f)
         ndis_adapter_restart(f->adapter);
 }
 
+/* A protocol waits for its sends before it pauses, and a card that keeps them is reset by then. No
+ * reset, not even one that fails, leaves a send behind. */
+static void quiesce(struct fuzz *f)
+{
+    settle();
+    if (protocol.sent == protocol.completed)
+        return;
+    ndis_adapter_reset(f->adapter);
+    settle();
+    MUST(protocol.sent == protocol.completed);
+}
+
+/* MiniportPause with sends that the card keeps, which NDIS calls when its patience has ended. */
+static void pause_busy(struct fuzz *f)
+{
+    protocol.hold = false;
+    protocol_return_held();
+    settle();
+    if (ndis_adapter_state(f->adapter) != NDIS_ADAPTER_RUNNING)
+        return;
+    if (VionetPause(miniport, NULL) == NDIS_STATUS_SUCCESS)
+        MUST(protocol.sent == protocol.completed);
+    VionetRestart(miniport, NULL);
+}
+
 static void administer(struct fuzz *f)
 {
     ULONG state, bytes = sizeof state;
 
-    switch (take(f, 1) % 6) {
+    switch (take(f, 1) % 7) {
     case 0:
         ndis_adapter_reset(f->adapter);
         break;
     case 1:
+        quiesce(f);
         ndis_adapter_pause(f->adapter);
         break;
     case 2:
         ndis_adapter_restart(f->adapter);
         break;
     case 3:
+        quiesce(f);
         ndis_adapter_halt(f->adapter);
         begin(f);
         break;
     case 4:
         if (ndis_adapter_state(f->adapter) == NDIS_ADAPTER_RUNNING && VionetCheckForHangEx(miniport))
             ndis_adapter_reset(f->adapter);
+        break;
+    case 5:
+        pause_busy(f);
         break;
     default:
         if (ndis_adapter_state(f->adapter) != NDIS_ADAPTER_PAUSED)
@@ -346,7 +377,8 @@ static void arrive(struct fuzz *f)
         if (!card_chain(&r, head, piece))
             break;
         room = piece[0].len;
-        n = room > before ? MIN_OF(room - before, bytes - done) : 0;
+        n = room > before ? MIN_OF(room - before, (bytes + buffers - 1) / buffers) : 0;
+        n = MIN_OF(n, bytes - done);
         MUST(card.tainted || (piece[0].flags & VIRTIO_DESC_F_WRITE));
         p = card_reach(piece[0].addr, before + n, PCI_DMA_WRITE);
         if (!p)
@@ -452,7 +484,7 @@ static void finish_some(struct fuzz *f)
 
 static void step(struct fuzz *f)
 {
-    switch (take(f, 1) % 12) {
+    switch (take(f, 1) % 13) {
     case 0:
     case 1:
         send(f, ordinary);
@@ -484,6 +516,14 @@ static void step(struct fuzz *f)
     case 10:
         protocol.hold = !protocol.hold && protocol.running;
         protocol_return_held();
+        break;
+    case 11:
+        if (take(f, 1) > 0xf0) {
+            f->left = 0;
+            protocol.hold = false;
+            protocol_return_held();
+            ndis_adapter_surprise_remove(f->adapter);
+        }
         break;
     default:
         if (protocol.binding)
@@ -534,10 +574,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin(&f);
     for (unsigned i = 0; i < STEPS_MAX && f.left; i++)
         step(&f);
-    if (take(&f, 1) & 1)
-        ndis_adapter_surprise_remove(f.adapter);
     protocol.hold = false;
     protocol_return_held();
+    quiesce(&f);
     ndis_adapter_disconnect(f.adapter, "FUZZ");
     ndis_adapter_halt(f.adapter);
     MUST(ndis_adapter_state(f.adapter) == NDIS_ADAPTER_HALTED);

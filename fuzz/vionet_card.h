@@ -119,6 +119,10 @@ static bool card_take(const struct card_ring *r, uint16_t *head)
 {
     uint16_t idx = __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE);
 
+    if (idx == r->q->seen) { /* tell me of the next one (the word is there without EVENT_IDX, too) */
+        __atomic_store_n((uint16_t *)(void *)&r->used->ring[r->size], idx, __ATOMIC_SEQ_CST);
+        idx = __atomic_load_n(&r->avail->idx, __ATOMIC_SEQ_CST);
+    }
     if (idx == r->q->seen)
         return false;
     MUST(card.tainted || (uint16_t)(idx - r->q->seen) <= r->size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Load on a path: one thread that sends bursts while the binding runs, reads the wire, and keeps the books; and arrivals from the far end. */
+/* Load on a path: one thread that sends bursts while the binding runs, reads the wire, and keeps
+ * the books; and arrivals from the far end. */
 #pragma once
 
 #include "test_path_watch.h"
@@ -10,7 +11,7 @@ static struct load {
     struct path *path;
     pthread_t thread;
     pthread_mutex_t sending; /* held around a look at `running` and the send that follows */
-    _Atomic(bool) stop, out;  /* out: a burst is not back */
+    _Atomic(bool) stop, out; /* out: a burst is not back */
     unsigned good, ended;    /* sends that succeeded; that ended otherwise, as they may */
     unsigned odd, lost;      /* with a status that does not fit; never completed */
     unsigned on_wire, disorder, halts;
@@ -20,7 +21,8 @@ static struct load {
 /* What a send may end with around a pause, reset or removal (FAIL-SEND). */
 static inline bool load_fits(NDIS_STATUS s)
 {
-    return s == NDIS_STATUS_SUCCESS || s == NDIS_STATUS_PAUSED || s == NDIS_STATUS_RESET_IN_PROGRESS || s == NDIS_STATUS_REQUEST_ABORTED ||
+    return s == NDIS_STATUS_SUCCESS || s == NDIS_STATUS_PAUSED ||
+           s == NDIS_STATUS_RESET_IN_PROGRESS || s == NDIS_STATUS_REQUEST_ABORTED ||
            s == NDIS_STATUS_SEND_ABORTED || s == NDIS_STATUS_FAILURE;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests on the whole path: GEN-25 to 27, 31, 37, 42. Offload requests are test_path_offload's. That the runtime serializes, and notices wrong answers, is test_ndis_oid's. */
+/* Requests on the whole path: GEN-25 to 27, 31, 37, 42. Offload requests are test_path_offload's.
+ * That the runtime serializes, and notices wrong answers, is test_ndis_oid's. */
 #include "test_path_watch.h"
 
 /* ---- GEN-25, 37: one at a time, at PASSIVE_LEVEL -------------------------------------------- */
@@ -31,9 +32,11 @@ static void *asker(void *arg)
         ULONG64 v;
         ULONG bytes = sizeof v;
 
-        if (ndis_adapter_request(p->adapter, NdisRequestQueryInformation, OID_GEN_XMIT_OK, &v, &bytes) != NDIS_STATUS_SUCCESS)
+        if (ndis_adapter_request(p->adapter, NdisRequestQueryInformation, OID_GEN_XMIT_OK, &v,
+                                 &bytes) != NDIS_STATUS_SUCCESS)
             return p;
-        if (i % 10 == 0 && path_parameter(p, offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), 0) == NDIS_STATUS_PENDING)
+        if (i % 10 == 0 &&
+            path_parameter(p, offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), 0) == NDIS_STATUS_PENDING)
             return p;
     }
     return NULL;
@@ -47,7 +50,8 @@ static void *quiet_asker(void *arg)
         uint8_t s[512];
         ULONG bytes = sizeof s;
 
-        if (ndis_adapter_request(p->adapter, NdisRequestQueryInformation, OID_GEN_STATISTICS, s, &bytes) != NDIS_STATUS_SUCCESS)
+        if (ndis_adapter_request(p->adapter, NdisRequestQueryInformation, OID_GEN_STATISTICS, s,
+                                 &bytes) != NDIS_STATUS_SUCCESS)
             return p;
     }
     return NULL;
@@ -85,7 +89,8 @@ static bool is_length_error(NDIS_STATUS s)
     return s == NDIS_STATUS_BUFFER_TOO_SHORT || s == NDIS_STATUS_INVALID_LENGTH;
 }
 
-/* Every request of the supported list, asked first with no buffer, then with one byte less than needed, then with what was needed. */
+/* Every request of the supported list, asked first with no buffer, then with one byte less than
+ * needed, then with what was needed. */
 static void test_GEN_26_27_every_query_says_what_it_wrote_or_needs(void **state)
 {
     struct path *p = watch_open(state, (struct path_config){0});
@@ -102,12 +107,14 @@ static void test_GEN_26_27_every_query_says_what_it_wrote_or_needs(void **state)
         assert_true(needed > 0 && needed <= sizeof buffer);
         memset(buffer, 0xee, sizeof buffer);
         if (needed != 8) { /* counters come in four bytes, too */
-            assert_true(is_length_error(path_query(p, watch.oids[i], buffer, needed - 1, &written)));
+            assert_true(
+                is_length_error(path_query(p, watch.oids[i], buffer, needed - 1, &written)));
             assert_int_equal(written, needed);
             for (unsigned b = 0; b < needed; b++)
                 assert_int_equal(buffer[b], 0xee);
         }
-        assert_int_equal(path_query(p, watch.oids[i], buffer, sizeof buffer, &written), NDIS_STATUS_SUCCESS);
+        assert_int_equal(path_query(p, watch.oids[i], buffer, sizeof buffer, &written),
+                         NDIS_STATUS_SUCCESS);
         assert_true(written == needed || (needed == 4 && written == 8));
         assert_int_equal(buffer[written], 0xee);
         answered++;
@@ -123,7 +130,8 @@ static void test_GEN_27_unknown_requests_are_not_supported(void **state)
     uint8_t buffer[64] = {0};
 
     for (unsigned i = 0; i < ARRAY_LEN(unknown); i++) {
-        assert_int_equal(path_query(p, unknown[i], buffer, sizeof buffer, NULL), NDIS_STATUS_NOT_SUPPORTED);
+        assert_int_equal(path_query(p, unknown[i], buffer, sizeof buffer, NULL),
+                         NDIS_STATUS_NOT_SUPPORTED);
         assert_int_equal(path_set(p, unknown[i], buffer, sizeof buffer), NDIS_STATUS_NOT_SUPPORTED);
     }
     watch_close(p);
@@ -131,13 +139,15 @@ static void test_GEN_27_unknown_requests_are_not_supported(void **state)
 
 static void test_GEN_27_short_sets_say_what_they_need(void **state)
 {
-    static const NDIS_OID sets[] = {OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_CURRENT_LOOKAHEAD, OID_802_3_MULTICAST_LIST, OID_OFFLOAD_ENCAPSULATION,
+    static const NDIS_OID sets[] = {OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_CURRENT_LOOKAHEAD,
+                                    OID_802_3_MULTICAST_LIST, OID_OFFLOAD_ENCAPSULATION,
                                     OID_TCP_OFFLOAD_PARAMETERS};
     struct path *p = watch_open(state, (struct path_config){0});
     uint8_t buffer[3] = {0};
 
     for (unsigned i = 0; i < ARRAY_LEN(sets); i++) {
-        NDIS_OID_REQUEST r = path_oid_make(NdisRequestSetInformation, sets[i], buffer, sizeof buffer);
+        NDIS_OID_REQUEST r =
+            path_oid_make(NdisRequestSetInformation, sets[i], buffer, sizeof buffer);
 
         assert_true(is_length_error(path_oid_wait(p, &r)));
         assert_true(r.DATA.SET_INFORMATION.BytesNeeded > sizeof buffer);
@@ -152,9 +162,11 @@ static void test_GEN_27_an_impossible_filter_changes_nothing(void **state)
     struct path *p = watch_open(state, (struct path_config){0});
     ULONG filter, before;
 
-    assert_int_equal(path_query(p, OID_GEN_CURRENT_PACKET_FILTER, &before, sizeof before, NULL), NDIS_STATUS_SUCCESS);
+    assert_int_equal(path_query(p, OID_GEN_CURRENT_PACKET_FILTER, &before, sizeof before, NULL),
+                     NDIS_STATUS_SUCCESS);
     assert_int_not_equal(path_set_filter(p, 0x80000000u), NDIS_STATUS_SUCCESS);
-    assert_int_equal(path_query(p, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof filter, NULL), NDIS_STATUS_SUCCESS);
+    assert_int_equal(path_query(p, OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof filter, NULL),
+                     NDIS_STATUS_SUCCESS);
     assert_int_equal(filter, before);
     assert_traffic(p);
     watch_close(p);
@@ -197,7 +209,8 @@ static void arrive_for(struct path *p, const uint8_t destination[6], uint32_t pa
 
 static void test_GEN_42_statistics_agree_with_the_wire(void **state)
 {
-    static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 1}, all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 1},
+                         all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     struct path *p = watch_open(state, (struct path_config){0});
     NDIS_STATISTICS_INFO s;
     uint64_t octets = 0, frames = 0;
@@ -246,8 +259,15 @@ static void test_GEN_42_a_large_send_counts_its_segments(void **state)
 {
     struct path *p = watch_open(state, (struct path_config){0});
     static uint8_t payload[10000], frame[11000], wire[2048];
-    struct frame_recipe r = {.ip_version = 4, .l4_proto = 6, .src_ip = {10, 0, 0, 1}, .dst_ip = {10, 0, 0, 2}, .ttl = 64, .tcp_flags = 0x10,
-                             .payload = payload, .payload_len = sizeof payload, .large_send = true};
+    struct frame_recipe r = {.ip_version = 4,
+                             .l4_proto = 6,
+                             .src_ip = {10, 0, 0, 1},
+                             .dst_ip = {10, 0, 0, 2},
+                             .ttl = 64,
+                             .tcp_flags = 0x10,
+                             .payload = payload,
+                             .payload_len = sizeof payload,
+                             .large_send = true};
     uint64_t octets = 0, frames = 0;
     NDIS_STATISTICS_INFO s;
     NET_BUFFER_LIST *nbl;
@@ -281,11 +301,15 @@ static void test_GEN_31_power_down_and_up_again(void **state)
 
     assert_traffic(p);
     assert_int_equal(ndis_adapter_pause(p->adapter), NDIS_STATUS_SUCCESS);
-    assert_int_equal(ndis_adapter_request(p->adapter, NdisRequestSetInformation, OID_PNP_SET_POWER, &to, &bytes), NDIS_STATUS_SUCCESS);
+    assert_int_equal(
+        ndis_adapter_request(p->adapter, NdisRequestSetInformation, OID_PNP_SET_POWER, &to, &bytes),
+        NDIS_STATUS_SUCCESS);
     assert_int_equal(nic_status(p->nic), 0);
     to = NdisDeviceStateD0;
     bytes = sizeof to;
-    assert_int_equal(ndis_adapter_request(p->adapter, NdisRequestSetInformation, OID_PNP_SET_POWER, &to, &bytes), NDIS_STATUS_SUCCESS);
+    assert_int_equal(
+        ndis_adapter_request(p->adapter, NdisRequestSetInformation, OID_PNP_SET_POWER, &to, &bytes),
+        NDIS_STATUS_SUCCESS);
     assert_int_equal(ndis_adapter_restart(p->adapter), NDIS_STATUS_SUCCESS);
     assert_traffic(p);
     watch_close(p);

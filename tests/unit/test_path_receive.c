@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The receive rules of group GEN on the whole path. Verdicts are test_path_rx's; sharing between several bindings, and what the runtime makes of a driver that breaks GEN-20 to
- * 23, are test_ndis_rx's. */
+/* The receive rules of group GEN on the whole path. Verdicts are test_path_rx's; sharing between
+ * several bindings, and what the runtime makes of a driver that breaks GEN-20 to 23, are
+ * test_ndis_rx's. */
 #include "test_path_watch.h"
 
 static void settle(void)
@@ -96,7 +97,8 @@ static void test_GEN_38_39_returns_at_dispatch_level(void **state)
         p->held_count = 0;
         pthread_mutex_unlock(&p->mutex);
         KeRaiseIrql(DISPATCH_LEVEL, &irql);
-        NdisReturnNetBufferLists(p->binding, first, round & 1 ? NDIS_RETURN_FLAGS_DISPATCH_LEVEL : 0);
+        NdisReturnNetBufferLists(p->binding, first,
+                                 round & 1 ? NDIS_RETURN_FLAGS_DISPATCH_LEVEL : 0);
         KeLowerIrql(irql);
         path_forget(p);
     }
@@ -147,7 +149,8 @@ static bool comes(struct path *p, const uint8_t destination[6])
 /* GEN-30: each kind of destination by its own bit; with and without the card's help. */
 static void test_GEN_30_filter_bits(void **state)
 {
-    static const uint8_t other[6] = {2, 0, 0, 0, 0, 9}, listed[6] = {1, 0, 0x5e, 0, 0, 1}, unlisted[6] = {1, 0, 0x5e, 0, 0, 2},
+    static const uint8_t other[6] = {2, 0, 0, 0, 0, 9}, listed[6] = {1, 0, 0x5e, 0, 0, 1},
+                         unlisted[6] = {1, 0, 0x5e, 0, 0, 2},
                          all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     static const struct {
         ULONG filter;
@@ -162,14 +165,17 @@ static void test_GEN_30_filter_bits(void **state)
     static const char *const withhold[] = {"ring_reset", "ctrl_vq"};
 
     for (unsigned w = 0; w < 2; w++) {
-        struct path *p = watch_open(state, (struct path_config){.withhold = withhold[w], .no_filter = true});
+        struct path *p =
+            watch_open(state, (struct path_config){.withhold = withhold[w], .no_filter = true});
 
-        assert_int_equal(path_set(p, OID_802_3_MULTICAST_LIST, (void *)(uintptr_t)listed, 6), NDIS_STATUS_SUCCESS);
+        assert_int_equal(path_set(p, OID_802_3_MULTICAST_LIST, (void *)(uintptr_t)listed, 6),
+                         NDIS_STATUS_SUCCESS);
         for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
             bool can = w == 0 || rows[i].filter != NDIS_PACKET_TYPE_PROMISCUOUS; /* SEC-1 */
 
             assert_int_equal(!(p->bind.SupportedPacketFilters & rows[i].filter), !can);
-            assert_int_equal(path_set_filter(p, rows[i].filter), can ? NDIS_STATUS_SUCCESS : NDIS_STATUS_NOT_SUPPORTED);
+            assert_int_equal(path_set_filter(p, rows[i].filter),
+                             can ? NDIS_STATUS_SUCCESS : NDIS_STATUS_NOT_SUPPORTED);
             if (!can)
                 continue;
             assert_int_equal(comes(p, card_mac), rows[i].mine);
@@ -190,12 +196,15 @@ static void test_KEY_30_network_address_is_in_force(void **state)
     static const char *const withhold[] = {"ring_reset", "ctrl_mac_addr", "ctrl_vq"};
 
     for (unsigned w = 0; w < ARRAY_LEN(withhold); w++) {
-        struct path *p = watch_open(state, (struct path_config){.keywords = words, .withhold = withhold[w]});
+        struct path *p =
+            watch_open(state, (struct path_config){.keywords = words, .withhold = withhold[w]});
         uint8_t mac[6];
 
-        assert_int_equal(path_query(p, OID_802_3_CURRENT_ADDRESS, mac, 6, NULL), NDIS_STATUS_SUCCESS);
+        assert_int_equal(path_query(p, OID_802_3_CURRENT_ADDRESS, mac, 6, NULL),
+                         NDIS_STATUS_SUCCESS);
         assert_memory_equal(mac, w ? card_mac : given, 6);
-        assert_int_equal(path_query(p, OID_802_3_PERMANENT_ADDRESS, mac, 6, NULL), NDIS_STATUS_SUCCESS);
+        assert_int_equal(path_query(p, OID_802_3_PERMANENT_ADDRESS, mac, 6, NULL),
+                         NDIS_STATUS_SUCCESS);
         assert_memory_equal(mac, card_mac, 6);
         assert_int_equal(comes(p, given), !w);
         assert_int_equal(comes(p, card_mac), w != 0);
@@ -207,7 +216,8 @@ static void test_KEY_30_network_address_is_in_force(void **state)
     }
 }
 
-/* SEC-4, RXC-16: frames of every length arrive as they were; what is longer than the MTU does not arrive, and does no harm. */
+/* SEC-4, RXC-16: frames of every length arrive as they were; what is longer than the MTU does not
+ * arrive, and does no harm. */
 static void test_SEC_4_frames_of_every_length(void **state)
 {
     static const uint16_t mtus[] = {1500, 9000};
@@ -217,7 +227,8 @@ static void test_SEC_4_frames_of_every_length(void **state)
         uint8_t frame[9400];
         unsigned n = 0;
 
-        for (uint32_t payload = 4; payload <= mtus[m] - 28u; payload += payload < 64 || payload > mtus[m] - 60u ? 1 : 131) {
+        for (uint32_t payload = 4; payload <= mtus[m] - 28u;
+             payload += payload < 64 || payload > mtus[m] - 60u ? 1 : 131) {
             uint32_t len = numbered(frame, sizeof frame, true, n, payload);
 
             path_wire_write(p, frame, len);

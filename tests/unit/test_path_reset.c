@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What befalls an adapter: reset, a broken card, removal, loss of link; and the shapes a card comes in. */
+/* What befalls an adapter: reset, a broken card, removal, loss of link; and the shapes a card comes
+ * in. */
 #include "test_path_load.h"
 
 #include "nic/device.h"
 
-/* ---- Reset ------------------------------------------------------------------------------------- */
+/* ---- Reset -------------------------------------------------------------------------------------
+ */
 
 static unsigned statuses_of(struct path *p, NDIS_STATUS code)
 {
@@ -71,7 +73,8 @@ static void break_ring(struct path *p, uint16_t queue)
 
     fn->ops->bar_write(fn, 0, offsetof(struct virtio_pci_common_cfg, queue_select), 2, queue);
     at = fn->ops->bar_read(fn, 0, offsetof(struct virtio_pci_common_cfg, queue_driver_lo), 4);
-    at |= fn->ops->bar_read(fn, 0, offsetof(struct virtio_pci_common_cfg, queue_driver_hi), 4) << 32;
+    at |= fn->ops->bar_read(fn, 0, offsetof(struct virtio_pci_common_cfg, queue_driver_hi), 4)
+          << 32;
     avail = p->nic->bus->ops->dma(p->nic->bus, at, sizeof *avail, PCI_DMA_READ);
     assert_non_null(avail);
     avail->idx = (uint16_t)(avail->idx + 5000);
@@ -98,7 +101,8 @@ static void test_GEN_34_a_broken_card_is_reset_by_check_for_hang(void **state)
     watch_close(p);
 }
 
-/* ---- Removal ------------------------------------------------------------------------------------ */
+/* ---- Removal ------------------------------------------------------------------------------------
+ */
 
 static void *ask_until_refused(void *arg)
 {
@@ -109,7 +113,8 @@ static void *ask_until_refused(void *arg)
         uint8_t statistics[512];
         ULONG bytes = sizeof statistics;
 
-        status = ndis_adapter_request(p->adapter, NdisRequestQueryInformation, OID_GEN_STATISTICS, statistics, &bytes);
+        status = ndis_adapter_request(p->adapter, NdisRequestQueryInformation, OID_GEN_STATISTICS,
+                                      statistics, &bytes);
     }
     return (void *)(uintptr_t)(uint32_t)status;
 }
@@ -155,14 +160,16 @@ static void test_GEN_35_removal_with_sends_and_receives_out(void **state)
     watch_close(p);
 }
 
-/* ---- Link ---------------------------------------------------------------------------------------- */
+/* ---- Link
+ * ---------------------------------------------------------------------------------------- */
 
 static void assert_link(struct path *p, bool up)
 {
     NDIS_LINK_STATE l;
 
     assert_int_equal(path_query(p, OID_GEN_LINK_STATE, &l, sizeof l, NULL), NDIS_STATUS_SUCCESS);
-    assert_int_equal(l.MediaConnectState, up ? MediaConnectStateConnected : MediaConnectStateDisconnected);
+    assert_int_equal(l.MediaConnectState,
+                     up ? MediaConnectStateConnected : MediaConnectStateDisconnected);
 }
 
 /* GEN-41 */
@@ -178,7 +185,8 @@ static void test_GEN_41_link_changes_are_indicated_and_sends_end(void **state)
         assert_true(path_wait(p, &p->status_count, statuses + 1, 2));
         assert_int_equal(p->status[statuses].code, NDIS_STATUS_LINK_STATE);
         memcpy(&l, p->status[statuses].buffer, sizeof l);
-        assert_int_equal(l.MediaConnectState, i & 1 ? MediaConnectStateConnected : MediaConnectStateDisconnected);
+        assert_int_equal(l.MediaConnectState,
+                         i & 1 ? MediaConnectStateConnected : MediaConnectStateDisconnected);
         assert_link(p, i & 1);
         path_send(p, numbered_chain(p, 0, 10, 100), 10);
         assert_int_not_equal(p->completed[completed].status, NDIS_STATUS_PENDING);
@@ -203,7 +211,8 @@ static void test_GEN_41_a_card_without_link_starts_and_gets_one_later(void **sta
     watch_close(p);
 }
 
-/* ---- Cards ----------------------------------------------------------------------------------------- */
+/* ---- Cards
+ * ----------------------------------------------------------------------------------------- */
 
 static void exercise(struct path *p)
 {
@@ -240,11 +249,14 @@ static void test_CARD_line_interrupt_instead_of_messages(void **state)
 static void test_CARD_rings_of_any_size(void **state)
 {
     static const uint16_t sizes[] = {4, 8, 16, 1024};
-    static const char *const withhold[] = {"ring_reset", "indirect_desc", "event_idx", "mrg_rxbuf", "indirect_desc,event_idx,mrg_rxbuf,ctrl_vq"};
+    static const char *const withhold[] = {"ring_reset", "indirect_desc", "event_idx", "mrg_rxbuf",
+                                           "indirect_desc,event_idx,mrg_rxbuf,ctrl_vq"};
 
     for (unsigned i = 0; i < ARRAY_LEN(sizes); i++) {
         for (unsigned w = 0; w < ARRAY_LEN(withhold); w++) {
-            struct path *p = watch_open(state, (struct path_config){.queue_size = sizes[i], .withhold = withhold[w], .line_only = w & 1});
+            struct path *p = watch_open(state, (struct path_config){.queue_size = sizes[i],
+                                                                    .withhold = withhold[w],
+                                                                    .line_only = w & 1});
 
             exercise(p);
             watch_close(p);
@@ -255,10 +267,12 @@ static void test_CARD_rings_of_any_size(void **state)
 /* INIT-21: too small for a frame, or for a command to the card. */
 static void test_CARD_ring_of_two_is_refused_or_used(void **state)
 {
-    static const char *const withhold[] = {"ring_reset", "indirect_desc", "ctrl_vq", "indirect_desc,ctrl_vq"};
+    static const char *const withhold[] = {"ring_reset", "indirect_desc", "ctrl_vq",
+                                           "indirect_desc,ctrl_vq"};
 
     for (unsigned w = 0; w < ARRAY_LEN(withhold); w++) {
-        struct path *p = watch_prepare(state, (struct path_config){.queue_size = 2, .withhold = withhold[w]});
+        struct path *p =
+            watch_prepare(state, (struct path_config){.queue_size = 2, .withhold = withhold[w]});
         NDIS_STATUS status = ndis_adapter_initialize(p->adapter);
 
         if (status == NDIS_STATUS_SUCCESS) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The send rules of group GEN on the whole path. What a send asks of the card (checksums, large sends) is test_path_tx's and test_path_lso's; that the runtime notices a
- * driver which breaks GEN-11, 12, 13, 14, 40 is test_ndis_tx's and test_ndis_verify's. */
+/* The send rules of group GEN on the whole path. What a send asks of the card (checksums, large
+ * sends) is test_path_tx's and test_path_lso's; that the runtime notices a driver which breaks
+ * GEN-11, 12, 13, 14, 40 is test_ndis_tx's and test_ndis_verify's. */
 #include "test_path_watch.h"
 
 static void assert_wire(struct path *p, uint32_t first, uint32_t n, uint32_t bytes)
@@ -46,7 +47,8 @@ static void test_GEN_11_12_15_each_send_completes_once_and_leaves_in_order(void 
 static void test_GEN_38_39_sends_at_dispatch_level(void **state)
 {
     struct path *p = watch_open(state, (struct path_config){.queue_size = 16});
-    NET_BUFFER_LIST *flagged = numbered_chain(p, 0, 100, 300), *plain = numbered_chain(p, 100, 100, 300);
+    NET_BUFFER_LIST *flagged = numbered_chain(p, 0, 100, 300),
+                    *plain = numbered_chain(p, 100, 100, 300);
     KIRQL irql;
 
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
@@ -64,7 +66,8 @@ static void test_GEN_16_more_sends_than_the_ring_holds(void **state)
     static const char *const withhold[] = {"ring_reset", "indirect_desc", "event_idx"};
 
     for (unsigned w = 0; w < ARRAY_LEN(withhold); w++) {
-        struct path *p = watch_open(state, (struct path_config){.queue_size = 8, .withhold = withhold[w]});
+        struct path *p =
+            watch_open(state, (struct path_config){.queue_size = 8, .withhold = withhold[w]});
 
         stall_begin();
         NdisSendNetBufferLists(p->binding, numbered_chain(p, 0, 300, 300), 0, 0);
@@ -128,21 +131,25 @@ static void test_GEN_17_a_frame_too_long_fails_alone(void **state)
 
     for (unsigned m = 0; m < ARRAY_LEN(mtus); m++) {
         struct path *p = watch_open(state, (struct path_config){.mtu = mtus[m]});
-        NET_BUFFER_LIST *first = numbered_nbl(p, 0, mtus[m] - 28u), *last = numbered_nbl(p, 1, mtus[m] - 28u);
+        NET_BUFFER_LIST *first = numbered_nbl(p, 0, mtus[m] - 28u),
+                        *last = numbered_nbl(p, 1, mtus[m] - 28u);
         NET_BUFFER_LIST *bad = numbered_nbl(p, 9, mtus[m] - 27u);
 
         first->Next = bad;
         bad->Next = last;
         path_send(p, first, 3);
         for (unsigned i = 0; i < 3; i++)
-            assert_int_equal(p->completed[i].status, p->completed[i].nbl == bad ? NDIS_STATUS_INVALID_LENGTH : NDIS_STATUS_SUCCESS);
+            assert_int_equal(p->completed[i].status, p->completed[i].nbl == bad
+                                                         ? NDIS_STATUS_INVALID_LENGTH
+                                                         : NDIS_STATUS_SUCCESS);
         assert_wire(p, 0, 2, mtus[m] + 14u);
         assert_silence(p);
         watch_close(p);
     }
 }
 
-/* GEN-18: from the bare Ethernet header to 60 bytes, each after a frame full of ones has been where its padding comes from. */
+/* GEN-18: from the bare Ethernet header to 60 bytes, each after a frame full of ones has been where
+ * its padding comes from. */
 static void test_GEN_18_short_frames_are_padded_with_zeros(void **state)
 {
     struct path *p = watch_open(state, (struct path_config){.queue_size = 8});
@@ -268,7 +275,8 @@ static void test_GEN_13_requests_are_clean_when_used_again(void **state)
     uint8_t frame[400], wire[400];
     uint32_t len = numbered(frame, sizeof frame, false, 5, 300);
 
-    frame[24] = frame[25] = frame[40] = frame[41] = 0x55; /* wrong checksums, which only a request would mend */
+    frame[24] = frame[25] = frame[40] = frame[41] =
+        0x55; /* wrong checksums, which only a request would mend */
     for (unsigned i = 0; i < 40; i++) {
         NET_BUFFER_LIST *nbl = path_nbl(p, frame, len, NULL, 0);
 

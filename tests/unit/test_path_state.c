@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of an adapter with traffic on it: pause, restart, halt, unbinding. Rules that the runtime enforces on
- * drivers (GEN-1, 3, 7, 9, 37) are test_ndis_adapter's, the ledger after halt is test_vionet_life's. */
+/* The life of an adapter with traffic on it: pause, restart, halt, unbinding. Rules that the
+ * runtime enforces on drivers (GEN-1, 3, 7, 9, 37) are test_ndis_adapter's, the ledger after halt
+ * is test_vionet_life's. */
 #include "test_path_load.h"
 
-/* ---- MiniportPause itself: NDIS has everything back before it calls it, so the driver's own rules need a caller that has not. ---- */
+/* ---- MiniportPause itself: NDIS has everything back before it calls it, so the driver's own rules
+ * need a caller that has not. ---- */
 
 static NDIS_STATUS call_pause(struct path *p)
 {
     struct ndis_adapter *a = p->adapter;
-    NDIS_MINIPORT_PAUSE_PARAMETERS parameters = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof parameters}, .PauseReason = NDIS_PAUSE_NDIS_INTERNAL};
+    NDIS_MINIPORT_PAUSE_PARAMETERS parameters = {
+        .Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof parameters},
+        .PauseReason = NDIS_PAUSE_NDIS_INTERNAL};
     struct ndis_call call;
     NDIS_STATUS status;
 
@@ -38,7 +42,8 @@ static bool pause_completed(struct path *p, double seconds)
 static void call_restart(struct path *p)
 {
     struct ndis_adapter *a = p->adapter;
-    NDIS_MINIPORT_RESTART_PARAMETERS parameters = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof parameters}};
+    NDIS_MINIPORT_RESTART_PARAMETERS parameters = {
+        .Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, sizeof parameters}};
     struct ndis_call call = ndis_call_begin(a->driver->owner);
     NDIS_STATUS status = a->driver->chars.RestartHandler(a->context, &parameters);
 
@@ -189,9 +194,11 @@ static void test_GEN_4_send_while_pausing_ends_paused(void **state)
 /* GEN-1, 5, 6 */
 static void test_GEN_5_6_paused_is_silent_and_restart_brings_traffic_back(void **state)
 {
-    static const enum ndis_adapter_state want[] = {NDIS_ADAPTER_INITIALIZING, NDIS_ADAPTER_PAUSED, NDIS_ADAPTER_RESTARTING, NDIS_ADAPTER_RUNNING,
-                                                   NDIS_ADAPTER_PAUSING, NDIS_ADAPTER_PAUSED, NDIS_ADAPTER_RESTARTING, NDIS_ADAPTER_RUNNING,
-                                                   NDIS_ADAPTER_PAUSING, NDIS_ADAPTER_PAUSED, NDIS_ADAPTER_HALTED};
+    static const enum ndis_adapter_state want[] = {
+        NDIS_ADAPTER_INITIALIZING, NDIS_ADAPTER_PAUSED,  NDIS_ADAPTER_RESTARTING,
+        NDIS_ADAPTER_RUNNING,      NDIS_ADAPTER_PAUSING, NDIS_ADAPTER_PAUSED,
+        NDIS_ADAPTER_RESTARTING,   NDIS_ADAPTER_RUNNING, NDIS_ADAPTER_PAUSING,
+        NDIS_ADAPTER_PAUSED,       NDIS_ADAPTER_HALTED};
     struct path *p = watch_open(state, (struct path_config){0});
     unsigned n = 0;
 
@@ -224,7 +231,8 @@ static void test_GEN_29_CFG_18_requests_are_served_while_paused(void **state)
     assert_int_equal(ndis_adapter_pause(p->adapter), NDIS_STATUS_SUCCESS);
     statuses = p->status_count;
     assert_int_equal(path_query(p, OID_GEN_XMIT_OK, &sent, sizeof sent, NULL), NDIS_STATUS_SUCCESS);
-    assert_int_equal(path_parameter(p, offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv4Checksum), NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED),
+    assert_int_equal(path_parameter(p, offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv4Checksum),
+                                    NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED),
                      NDIS_STATUS_SUCCESS);
     assert_int_equal(p->status_count, statuses + 1);
     assert_int_equal(ndis_adapter_restart(p->adapter), NDIS_STATUS_SUCCESS);
@@ -283,7 +291,8 @@ static void test_GEN_8_halt_under_load_comes_after_everything_is_back(void **sta
     halted = watch_find_state(2, NDIS_ADAPTER_HALTED);
     assert_true(halted >= 0);
     assert_int_equal(watch.event[halted].from, NDIS_ADAPTER_PAUSED);
-    assert_int_equal(watch.count, halted + 1); /* the driver was not heard of again (GEN-9, CFG-19) */
+    assert_int_equal(watch.count,
+                     halted + 1); /* the driver was not heard of again (GEN-9, CFG-19) */
     watch_close(p);
 }
 

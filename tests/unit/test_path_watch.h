@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For tests of rules on the whole path: every test runs for both builds of vionet; what NDIS sees of the driver is logged in order; frames with a number in them;
- * a processor that stands still, so that sends stay with the driver.
+ * For tests of rules on the whole path: every test runs for both builds of vionet; what NDIS sees
+ * of the driver is logged in order; frames with a number in them; a processor that stands still, so
+ * that sends stay with the driver.
  */
 #pragma once
 
@@ -17,13 +18,21 @@
 
 enum { WATCH_EVENTS = 8192 };
 
-enum watch_kind { WATCH_STATE, WATCH_STATUS, WATCH_OID, WATCH_ATTRIBUTES, WATCH_SEND, WATCH_SEND_COMPLETE, WATCH_RECEIVE };
+enum watch_kind {
+    WATCH_STATE,
+    WATCH_STATUS,
+    WATCH_OID,
+    WATCH_ATTRIBUTES,
+    WATCH_SEND,
+    WATCH_SEND_COMPLETE,
+    WATCH_RECEIVE
+};
 
 struct watch_event {
     enum watch_kind kind;
     enum ndis_adapter_state from, to; /* STATE */
-    uint32_t code;                    /* STATUS: code; OID: oid; ATTRIBUTES: type of the block; RECEIVE: flags */
-    NDIS_STATUS status;               /* OID, ATTRIBUTES */
+    uint32_t code;      /* STATUS: code; OID: oid; ATTRIBUTES: type of the block; RECEIVE: flags */
+    NDIS_STATUS status; /* OID, ATTRIBUTES */
     bool reached;
     uint8_t irql;
     NDIS_OBJECT_HEADER header; /* ATTRIBUTES */
@@ -49,7 +58,8 @@ static inline void watch_add(struct watch_event e)
     pthread_mutex_unlock(&watch.mutex);
 }
 
-static void watch_state(void *arg, struct ndis_adapter *a, enum ndis_adapter_state from, enum ndis_adapter_state to)
+static void watch_state(void *arg, struct ndis_adapter *a, enum ndis_adapter_state from,
+                        enum ndis_adapter_state to)
 {
     (void)arg;
     (void)a;
@@ -65,14 +75,19 @@ static void watch_status(void *arg, struct ndis_adapter *a, const NDIS_STATUS_IN
     watch_add((struct watch_event){.kind = WATCH_STATUS, .code = (uint32_t)s->StatusCode});
 }
 
-static void watch_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS_STATUS status, bool reached)
+static void watch_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r,
+                      NDIS_STATUS status, bool reached)
 {
     (void)arg;
     (void)a;
-    watch_add((struct watch_event){.kind = WATCH_OID, .code = r->DATA.SET_INFORMATION.Oid, .status = status, .reached = reached});
+    watch_add((struct watch_event){.kind = WATCH_OID,
+                                   .code = r->DATA.SET_INFORMATION.Oid,
+                                   .status = status,
+                                   .reached = reached});
 }
 
-static void watch_attributes(void *arg, struct ndis_adapter *a, const void *block, NDIS_STATUS status)
+static void watch_attributes(void *arg, struct ndis_adapter *a, const void *block,
+                             NDIS_STATUS status)
 {
     NDIS_OBJECT_HEADER h;
 
@@ -83,8 +98,10 @@ static void watch_attributes(void *arg, struct ndis_adapter *a, const void *bloc
         const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o = block;
 
         memcpy(&watch.now, o->DefaultOffloadConfiguration, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
-        memcpy(&watch.hardware, o->HardwareOffloadCapabilities, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
-        watch.connection = o->DefaultTcpConnectionOffloadConfiguration || o->TcpConnectionOffloadHardwareCapabilities;
+        memcpy(&watch.hardware, o->HardwareOffloadCapabilities,
+               NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
+        watch.connection = o->DefaultTcpConnectionOffloadConfiguration ||
+                           o->TcpConnectionOffloadHardwareCapabilities;
     }
     if (h.Type == NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES) {
         const NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES *g = block;
@@ -92,7 +109,8 @@ static void watch_attributes(void *arg, struct ndis_adapter *a, const void *bloc
         watch.oid_count = MIN_OF(g->SupportedOidListLength / (unsigned)sizeof(NDIS_OID), 128u);
         memcpy(watch.oids, g->SupportedOidList, watch.oid_count * sizeof(NDIS_OID));
     }
-    watch_add((struct watch_event){.kind = WATCH_ATTRIBUTES, .code = h.Type, .status = status, .header = h});
+    watch_add((struct watch_event){
+        .kind = WATCH_ATTRIBUTES, .code = h.Type, .status = status, .header = h});
 }
 
 static void watch_send(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
@@ -133,7 +151,8 @@ static const struct ndis_observer watch_observer = {
 static inline int watch_find(unsigned at, enum watch_kind kind, uint32_t code)
 {
     for (unsigned i = at; i < watch.count; i++) {
-        if (watch.event[i].kind == kind && (kind == WATCH_SEND || kind == WATCH_SEND_COMPLETE || watch.event[i].code == code))
+        if (watch.event[i].kind == kind &&
+            (kind == WATCH_SEND || kind == WATCH_SEND_COMPLETE || watch.event[i].code == code))
             return (int)i;
     }
     return -1;
@@ -153,19 +172,24 @@ static inline int watch_find_state(unsigned at, enum ndis_adapter_state to)
 static struct path the_path;
 static bool path_is_open, path_is_lost;
 
-#define PATH_BOTH(f)                                                                                                                               \
-    {#f " (.so)", f, NULL, path_left, (void *)&path_builds[1]}, {#f " (.sys)", f, NULL, path_left, (void *)&path_builds[0]}
+#define PATH_BOTH(f)                                                                               \
+    {#f " (.so)", f, NULL, path_left, (void *)&path_builds[1]},                                    \
+    {                                                                                              \
+#f " (.sys)", f, NULL, path_left, (void *)&path_builds[0]                                  \
+    }
 static const bool path_builds[2] = {false, true};
 
 /* PATH_TEST: a pattern of test names, to run some alone. */
-#define path_run(tests) (cmocka_set_test_filter(getenv("PATH_TEST")), cmocka_run_group_tests(tests, NULL, NULL))
+#define path_run(tests)                                                                            \
+    (cmocka_set_test_filter(getenv("PATH_TEST")), cmocka_run_group_tests(tests, NULL, NULL))
 
 static inline bool path_linked(void **state)
 {
     return *(const bool *)*state;
 }
 
-/* There is one machine per process, and a test that failed has left it running: what follows would fail for that alone, and is skipped. */
+/* There is one machine per process, and a test that failed has left it running: what follows would
+ * fail for that alone, and is skipped. */
 static int path_left(void **state)
 {
     (void)state;
@@ -222,11 +246,19 @@ static inline void watch_close(struct path *p)
 static const uint8_t card_mac[6] = {0x02, 0, 0, 0, 0, 1}, peer_mac[6] = {0x02, 0, 0, 0, 0, 2};
 
 /* UDP over IPv4 with a number as payload's start; `payload` bytes (at least 4) of payload. */
-static inline uint32_t numbered(uint8_t *out, size_t size, bool to_card, uint32_t number, uint32_t payload)
+static inline uint32_t numbered(uint8_t *out, size_t size, bool to_card, uint32_t number,
+                                uint32_t payload)
 {
     uint8_t bytes[9000] = {0};
-    struct frame_recipe r = {.ip_version = 4, .l4_proto = 17, .src_ip = {10, 0, 0, 1}, .dst_ip = {10, 0, 0, 2}, .src_port = 1, .dst_port = 2,
-                             .ttl = 64, .payload = bytes, .payload_len = payload};
+    struct frame_recipe r = {.ip_version = 4,
+                             .l4_proto = 17,
+                             .src_ip = {10, 0, 0, 1},
+                             .dst_ip = {10, 0, 0, 2},
+                             .src_port = 1,
+                             .dst_port = 2,
+                             .ttl = 64,
+                             .payload = bytes,
+                             .payload_len = payload};
 
     memcpy(r.dst_mac, to_card ? card_mac : peer_mac, 6);
     memcpy(r.src_mac, to_card ? peer_mac : card_mac, 6);
@@ -254,7 +286,8 @@ static inline NET_BUFFER_LIST *numbered_nbl(struct path *p, uint32_t number, uin
 }
 
 /* A chain of n NBLs, numbered from `first` on. */
-static inline NET_BUFFER_LIST *numbered_chain(struct path *p, uint32_t first, unsigned n, uint32_t payload)
+static inline NET_BUFFER_LIST *numbered_chain(struct path *p, uint32_t first, unsigned n,
+                                              uint32_t payload)
 {
     NET_BUFFER_LIST *head = NULL, **tail = &head;
 
@@ -291,7 +324,8 @@ static inline void assert_traffic(struct path *p)
 
 /* ---- A processor that stands still ---------------------------------------------------------- */
 
-/* The loop runs nothing while it is stalled: no interrupt, no DPC. Sends that the card has carried out stay with the driver. */
+/* The loop runs nothing while it is stalled: no interrupt, no DPC. Sends that the card has carried
+ * out stay with the driver. */
 static struct stall {
     pthread_t thread;
     pthread_mutex_t mutex;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* vionet's life, both builds: start and stop again and again, with every ledger at zero; and every allocation of DriverEntry, initialize and restart failing once. */
+/* vionet's life, both builds: start and stop again and again, with every ledger at zero; and every
+ * allocation of DriverEntry, initialize and restart failing once. */
 #include "test_path_rig.h"
 
 enum { CYCLES = 200 };
@@ -48,7 +49,8 @@ static void cycle_load(struct box *b, struct cycle *c)
     struct ndis_adapter_config config = {.name = "vionet"};
     struct why why = {0};
 
-    if (nt_device_new(nic_pci(b->nic), &c->device, &why) < 0 || nt_driver_load(b->image, "vionet", &c->driver, &why) < 0)
+    if (nt_device_new(nic_pci(b->nic), &c->device, &why) < 0 ||
+        nt_driver_load(b->image, "vionet", &c->driver, &why) < 0)
         fail_msg("%s", why.text);
     config.driver = c->driver;
     config.device = c->device;
@@ -106,7 +108,8 @@ static void test_GEN_9_200_cycles_leave_nothing_sys(void **state)
     cycles(false);
 }
 
-/* SEC-10, INIT-6, INIT-21: the n-th allocation of initialize fails, for every n there is. A failed initialize leaves the ledger as DriverEntry left it. */
+/* SEC-10, INIT-6, INIT-21: the n-th allocation of initialize fails, for every n there is. A failed
+ * initialize leaves the ledger as DriverEntry left it. */
 static void inject(bool linked)
 {
     uint64_t findings = finding_count(), n, failures = 0;
@@ -156,7 +159,8 @@ static void test_SEC_10_every_allocation_of_start_fails_once_sys(void **state)
     inject(false);
 }
 
-/* SEC-10: the same for DriverEntry. What it took is given back (else a finding GEN-10), and the next load works. */
+/* SEC-10: the same for DriverEntry. What it took is given back (else a finding GEN-10), and the
+ * next load works. */
 static void inject_entry(bool linked)
 {
     uint64_t findings = finding_count(), n, asked = 0, failures = 0;
