@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vionet, in the real NDIS runtime, with a hostile card below and a protocol above. The input says
- * what the card is like (vionet_card.h), then what card, protocol and administrator do, step by step.
+ * what the card is like (vionet_card.h), then what card, protocol and administrator do, step by
+ * step.
  *
  * Whatever the card does: no finding against the driver but those the card forces by reaching for
  * memory that was never meant for it, each send completed once, halt ends with nothing left. Memory
@@ -11,12 +12,12 @@
 #include "nt/finding.h"
 #include "nt/processor.h"
 #include "nt/registry.h"
-#include "vionet_protocol.h"
+#include "vionet_input.h"
 
 #include <sanitizer/asan_interface.h>
 #include <sched.h>
 
-enum { STEPS_MAX = 48, FRAME_MAX = 70000, PAGE = 4096 };
+enum { STEPS_MAX = 48, PAGE = 4096 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 DRIVER_INITIALIZE DriverEntry;
@@ -24,29 +25,12 @@ MINIPORT_CHECK_FOR_HANG VionetCheckForHangEx;
 MINIPORT_PAUSE VionetPause;
 MINIPORT_RESTART VionetRestart;
 
-struct fuzz {
-    const uint8_t *data;
-    size_t left;
-    struct nt_device *device;
-    struct ndis_adapter *adapter;
-};
-
 static struct nt_driver *driver;
 static struct reg_key *key;
 static NDIS_HANDLE miniport;
 static uint64_t ledger;
-static uint8_t frame[FRAME_MAX];
 
-static uint64_t take(struct fuzz *f, unsigned bytes)
-{
-    uint64_t v = 0;
-
-    for (unsigned i = 0; i < bytes && f->left; i++, f->left--)
-        v |= (uint64_t)*f->data++ << (8 * i);
-    return v;
-}
-
-/* ---- Around the driver (linked with --wrap) ---------------------------------------------------- */
+/* ---- Around the driver (linked with --wrap) -------------------------------------------------- */
 
 VOID NTAPI __wrap_NdisMSleep(ULONG MicrosecondsToSleep);
 VOID NTAPI __wrap_NdisMAllocateSharedMemory(NDIS_HANDLE MiniportAdapterHandle, ULONG Length,
@@ -119,8 +103,10 @@ static void set_up(void)
     registry_set_system(registry);
     if (nt_start(1, &why) < 0 || ndis_start(&why) < 0)
         broken(why.text);
-    key = registry_open(registry, "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"
-                                  "{4D36E972-E325-11CE-BFC1-08002BE10318}\\0000", true);
+    key = registry_open(registry,
+                        "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"
+                        "{4D36E972-E325-11CE-BFC1-08002BE10318}\\0000",
+                        true);
     reg_set_sz(key, "*IfType", "6");
     reg_set_sz(key, "*MediaType", "0");
     reg_set_sz(key, "*PhysicalMediaType", "14");
@@ -132,7 +118,7 @@ static void set_up(void)
     protocol_register();
 }
 
-/* ---- Protocol and administrator ---------------------------------------------------------------- */
+/* ---- Protocol and administrator -------------------------------------------------------------- */
 
 static void nothing(void *arg)
 {
@@ -144,86 +130,6 @@ static void settle(void)
 {
     nt_loop_call(0, nothing, NULL);
     nt_loop_call(0, nothing, NULL);
-}
-
-/* A frame whose headers are sound unless the input says otherwise; returns the transport offset. */
-static uint32_t make_frame(struct fuzz *f, unsigned kind, uint32_t bytes)
-{
-    bool v6 = kind & 1, udp = kind & 2;
-    uint8_t *ip = frame + 14;
-    uint32_t at = v6 ? 54 : 34;
-
-    memset(frame, 0x11, 128);
-    frame[0] = kind & 8 ? 0xff : 2;
-    frame[12] = v6 ? 0x86 : 0x08;
-    frame[13] = v6 ? 0xdd : 0;
-    ip[0] = v6 ? 0x60 : 0x45;
-    ip[2] = (uint8_t)((bytes - 14) >> 8);
-    ip[3] = (uint8_t)(bytes - 14);
-    ip[4] = (uint8_t)((bytes - 54) >> 8);
-    ip[5] = (uint8_t)(bytes - 54);
-    if (!v6)
-        ip[6] = ip[7] = 0;
-    ip[v6 ? 6 : 9] = udp ? 17 : 6;
-    frame[at + 12] = 0x50;
-    frame[at + 13] = 0x10;
-    for (unsigned n = kind & 4 ? (unsigned)take(f, 1) % 16 : 0; n; n--) {
-        size_t where = take(f, 1);
-
-        frame[where] = (uint8_t)take(f, 1);
-    }
-    return at;
-}
-
-static void ask(struct fuzz *f, NET_BUFFER_LIST *nbl, unsigned kind, uint32_t at)
-{
-    NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO c = {.Value = NULL};
-    NDIS_NET_BUFFER_LIST_8021Q_INFO q = {.Value = NULL};
-
-    if (kind & 0x10) {
-        c.Transmit.IsIPv4 = !(kind & 1);
-        c.Transmit.IsIPv6 = kind & 1;
-        c.Transmit.IpHeaderChecksum = !(kind & 1);
-        c.Transmit.TcpChecksum = !(kind & 2);
-        c.Transmit.UdpChecksum = (kind & 2) != 0;
-        c.Transmit.TcpHeaderOffset = at & 0x3ff;
-    }
-    if (kind & 0x20)
-        q.TagHeader.VlanId = take(f, 1) & 0xfff;
-    nbl->NetBufferListInfo[TcpIpChecksumNetBufferListInfo] = c.Value;
-    nbl->NetBufferListInfo[Ieee8021QNetBufferListInfo] = q.Value;
-}
-
-static NET_BUFFER_LIST *ordinary(struct fuzz *f)
-{
-    unsigned kind = (unsigned)take(f, 1), more = (unsigned)take(f, 1);
-    uint32_t bytes = (uint32_t)take(f, 2) % 2048, piece = (uint32_t)take(f, 1);
-    uint32_t at = make_frame(f, kind, bytes);
-    NET_BUFFER_LIST *nbl = make_nbl(frame, MAX_OF(bytes, 1u), piece, more >> 4);
-
-    for (unsigned i = 0; i < more % 4; i++)
-        add_nb(nbl, frame, MAX_OF(bytes, 1u), piece / 2);
-    ask(f, nbl, kind, at);
-    NDIS_SET_NET_BUFFER_LIST_CANCEL_ID(nbl, (PVOID)(uintptr_t)(kind & 1));
-    return nbl;
-}
-
-static NET_BUFFER_LIST *large(struct fuzz *f)
-{
-    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO l = {.Value = NULL};
-    unsigned kind = (unsigned)take(f, 1) & ~2u;
-    uint32_t bytes = 100 + (uint32_t)take(f, 2) % (FRAME_MAX - 100);
-    uint32_t mss = (uint32_t)take(f, 2) % 1600, piece = (uint32_t)take(f, 1) * 16;
-    uint32_t at = make_frame(f, kind, bytes);
-    NET_BUFFER_LIST *nbl = make_nbl(frame, bytes, piece, kind >> 6);
-
-    ask(f, nbl, kind & ~0x10u, at);
-    l.LsoV2Transmit.MSS = mss & 0xfffff;
-    l.LsoV2Transmit.TcpHeaderOffset = at & 0x3ff;
-    l.LsoV2Transmit.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE;
-    l.LsoV2Transmit.IPVersion = kind & 1u; /* ..._IPv4 is 0, ..._IPv6 is 1 */
-    nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] = l.Value;
-    return nbl;
 }
 
 static void send(struct fuzz *f, NET_BUFFER_LIST *(*make)(struct fuzz *f))
@@ -333,7 +239,8 @@ static void administer(struct fuzz *f)
         begin(f);
         break;
     case 4:
-        if (ndis_adapter_state(f->adapter) == NDIS_ADAPTER_RUNNING && VionetCheckForHangEx(miniport))
+        if (ndis_adapter_state(f->adapter) == NDIS_ADAPTER_RUNNING &&
+            VionetCheckForHangEx(miniport))
             ndis_adapter_reset(f->adapter);
         break;
     case 5:
@@ -350,7 +257,7 @@ static void administer(struct fuzz *f)
     }
 }
 
-/* ---- Card; its lock held ----------------------------------------------------------------------- */
+/* ---- Card; its lock held --------------------------------------------------------------------- */
 
 /* A frame from the wire into the next buffers, the header as the input wants it. */
 static void arrive(struct fuzz *f)
@@ -370,7 +277,8 @@ static void arrive(struct fuzz *f)
     }
     if (kind & 0x20)
         h.num_buffers = (le16)take(f, 1);
-    for (unsigned i = 0; i < buffers && card_ring(VIRTIO_NET_RXQ, &r) && card_take(&r, &head); i++) {
+    for (unsigned i = 0; i < buffers && card_ring(VIRTIO_NET_RXQ, &r) && card_take(&r, &head);
+         i++) {
         uint32_t before = i ? 0 : sizeof h, room, n;
         uint8_t *p;
 
@@ -467,7 +375,7 @@ static void disturb(struct fuzz *f)
     card_raise(card.common.config_msix_vector);
 }
 
-/* ---- One input --------------------------------------------------------------------------------- */
+/* ---- One input ------------------------------------------------------------------------------- */
 
 static void by_card(struct fuzz *f, void (*fn)(struct fuzz *f))
 {

@@ -2,8 +2,8 @@
 /*
  * A virtio network card that need not be honest: registers, rings, and what it may do wrong. Modes
  * say how it answers the driver; everything else it does when fuzz_vionet_ring.c tells it to. All
- * functions but the ops take the lock themselves where it says so; `tainted` means that the card has
- * broken the contract, so that a transfer that fails is no longer the driver's fault.
+ * functions but the ops take the lock themselves where it says so; `tainted` means that the card
+ * has broken the contract, so that a transfer that fails is no longer the driver's fault.
  */
 #pragma once
 
@@ -119,7 +119,8 @@ static bool card_take(const struct card_ring *r, uint16_t *head)
 {
     uint16_t idx = __atomic_load_n(&r->avail->idx, __ATOMIC_ACQUIRE);
 
-    if (idx == r->q->seen) { /* tell me of the next one (the word is there without EVENT_IDX, too) */
+    if (idx ==
+        r->q->seen) { /* tell me of the next one (the word is there without EVENT_IDX, too) */
         __atomic_store_n((uint16_t *)(void *)&r->used->ring[r->size], idx, __ATOMIC_SEQ_CST);
         idx = __atomic_load_n(&r->avail->idx, __ATOMIC_SEQ_CST);
     }
@@ -175,7 +176,7 @@ static void card_put(const struct card_ring *r, uint32_t id, uint32_t len)
     __atomic_store_n(&r->used->idx, r->q->used, __ATOMIC_RELEASE);
 }
 
-/* ---- What an honest card does ------------------------------------------------------------------ */
+/* ---- What an honest card does ---------------------------------------------------------------- */
 
 /* Reads all of a send, as the wire would. */
 static void card_read_send(const struct card_ring *r, uint16_t head)
@@ -252,7 +253,7 @@ static void card_serve_ctrl(void)
     }
 }
 
-/* ---- Registers; lock held ---------------------------------------------------------------------- */
+/* ---- Registers; lock held -------------------------------------------------------------------- */
 
 static void card_reset(void)
 {
@@ -280,8 +281,9 @@ static void card_show(void)
     struct virtio_pci_common_cfg *c = &card.common;
     const char *from = (const char *)&card.queues[MIN_OF(c->queue_select, CARD_QUEUES - 1)].regs;
 
-    c->device_feature =
-        c->device_feature_select < 2 ? (uint32_t)(card.features >> (32 * c->device_feature_select)) : 0;
+    c->device_feature = c->device_feature_select < 2
+                            ? (uint32_t)(card.features >> (32 * c->device_feature_select))
+                            : 0;
     c->num_queues = card.mode & CARD_NO_QUEUES ? 1 : CARD_QUEUES;
     if (card.mode & CARD_RESTLESS)
         c->config_generation++;
@@ -314,7 +316,8 @@ static void card_write_common(uint32_t at, uint32_t size, uint64_t value)
     }
     card_show();
     memcpy((char *)c + at, &value, size);
-    if (at == offsetof(struct virtio_pci_common_cfg, driver_feature) && c->driver_feature_select < 2)
+    if (at == offsetof(struct virtio_pci_common_cfg, driver_feature) &&
+        c->driver_feature_select < 2)
         card.taken |= (uint64_t)c->driver_feature << (32 * c->driver_feature_select);
     if (card.mode & CARD_NO_VECTORS)
         c->config_msix_vector = c->queue_msix_vector = VIRTIO_MSI_NO_VECTOR;
@@ -376,7 +379,7 @@ static void card_bar_write(struct pci_function *fn, uint32_t bar, uint64_t at, u
     pthread_mutex_unlock(&card.lock);
 }
 
-/* ---- PCI --------------------------------------------------------------------------------------- */
+/* ---- PCI ------------------------------------------------------------------------------------- */
 
 static uint32_t card_config_read(struct pci_function *fn, uint32_t offset, uint32_t size)
 {
@@ -408,8 +411,11 @@ static void card_capability(uint8_t at, uint8_t next, uint8_t type, uint32_t off
                             uint32_t multiplier)
 {
     struct virtio_pci_notify_cap c = {
-        .cap = {.cap_vndr = VIRTIO_PCI_CAP_ID, .cap_next = next, .cfg_type = type,
-                .offset = offset, .length = 0x1000},
+        .cap = {.cap_vndr = VIRTIO_PCI_CAP_ID,
+                .cap_next = next,
+                .cfg_type = type,
+                .offset = offset,
+                .length = 0x1000},
         .notify_off_multiplier = multiplier,
     };
 

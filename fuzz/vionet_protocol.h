@@ -26,7 +26,7 @@ struct protocol {
 static struct protocol protocol = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                    .changed = PTHREAD_COND_INITIALIZER};
 
-/* ---- Waiting for what may be pending ----------------------------------------------------------- */
+/* ---- Waiting for what may be pending --------------------------------------------------------- */
 
 static void protocol_done(NDIS_STATUS status)
 {
@@ -79,7 +79,7 @@ static NDIS_STATUS protocol_encapsulation(bool on)
                             NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1);
 }
 
-/* ---- Binding ----------------------------------------------------------------------------------- */
+/* ---- Binding --------------------------------------------------------------------------------- */
 
 static NDIS_STATUS NTAPI Bind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE BindContext,
                               PNDIS_BIND_PARAMETERS BindParameters)
@@ -147,7 +147,7 @@ static VOID NTAPI Status(NDIS_HANDLE ProtocolBindingContext,
         protocol.sum += p[i];
 }
 
-/* ---- Receive ----------------------------------------------------------------------------------- */
+/* ---- Receive --------------------------------------------------------------------------------- */
 
 static void read_frame(const NET_BUFFER *nb)
 {
@@ -224,7 +224,7 @@ static NDIS_STATUS NTAPI NetPnPEvent(NDIS_HANDLE ProtocolBindingContext,
     return NDIS_STATUS_SUCCESS;
 }
 
-/* ---- Send -------------------------------------------------------------------------------------- */
+/* ---- Send ------------------------------------------------------------------------------------ */
 
 static void free_mdls(MDL *mdl)
 {
@@ -298,15 +298,15 @@ static NET_BUFFER_LIST *make_nbl(const uint8_t *frame, uint32_t bytes, uint32_t 
 
 static void add_nb(NET_BUFFER_LIST *nbl, const uint8_t *frame, uint32_t bytes, uint32_t piece)
 {
-    NET_BUFFER *nb = NdisAllocateNetBuffer(protocol.nb_pool, make_mdls(frame, bytes, piece, 0), 0,
-                                           bytes);
+    NET_BUFFER *nb =
+        NdisAllocateNetBuffer(protocol.nb_pool, make_mdls(frame, bytes, piece, 0), 0, bytes);
 
     MUST(nb);
     nb->Next = nbl->FirstNetBuffer->Next;
     nbl->FirstNetBuffer->Next = nb;
 }
 
-/* ---- Registration ------------------------------------------------------------------------------ */
+/* ---- Registration ---------------------------------------------------------------------------- */
 
 static void protocol_register(void)
 {

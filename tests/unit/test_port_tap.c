@@ -280,7 +280,7 @@ static void peer_connect(struct peer *peer, struct port *p, uint8_t ip_version)
     peer_frame(peer, &frame, 0x12, 1000, NULL, 0);
     assert_int_equal(port_tx(p, &frame.frame, 1), 1);
     pfd.fd = peer->socket;
-    assert_int_equal(poll(&pfd, 1, 1000), 1);
+    assert_int_equal(poll(&pfd, 1, 5000), 1);
     assert_true(next_of(p, 6, &l)); /* its ACK */
 }
 
