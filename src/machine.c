@@ -63,8 +63,7 @@ static int fail(struct longshore_error *error, const struct why *why, int err)
     return err;
 }
 
-/* ---- Machine ------------------------------------------------------------------------------------
- */
+/* ---- Machine -------------------------------------------------------------------------- */
 
 static void pass_finding(void *arg, const struct finding *f)
 {
@@ -143,8 +142,7 @@ uint64_t longshore_findings(const struct longshore *ls)
     return finding_count() - ls->findings_before;
 }
 
-/* ---- Adapter: the parts -------------------------------------------------------------------------
- */
+/* ---- Adapter: the parts --------------------------------------------------------------- */
 
 /* Opens a port inside a network namespace; the calling thread is back in its own afterwards. */
 static int open_port_in(int netns, const char *spec, struct port **out, struct why *why)
@@ -310,8 +308,7 @@ static int make_protocol(struct longshore_adapter *a, struct why *why)
     return tcpip_new(&config, &a->tcpip, why);
 }
 
-/* ---- Adapter: start and stop --------------------------------------------------------------------
- */
+/* ---- Adapter: start and stop ---------------------------------------------------------- */
 
 static int run_ndis(struct longshore_adapter *a, struct reg_key *key, struct why *why)
 {
@@ -439,8 +436,7 @@ const uint8_t *longshore_adapter_mac(const struct longshore_adapter *a)
     return a->mac;
 }
 
-/* ---- Adapter: operations ------------------------------------------------------------------------
- */
+/* ---- Adapter: operations -------------------------------------------------------------- */
 
 static int status_errno(NDIS_STATUS status)
 {
@@ -625,8 +621,7 @@ unsigned longshore_adapter_offloads(const struct longshore_adapter *a,
     return LONGSHORE_OFFLOADS;
 }
 
-/* ---- Counters -----------------------------------------------------------------------------------
- */
+/* ---- Counters ------------------------------------------------------------------------- */
 
 void longshore_adapter_counters(const struct longshore_adapter *a, longshore_counter_fn fn,
                                 void *arg)

@@ -13,7 +13,7 @@ SKIPPED = re.compile(r"\[  SKIPPED \] (\d+) test\(s\)")
 FAILED = re.compile(r"\[  FAILED  \] (\d+) test\(s\)")
 passed = failed = skipped = 0
 for build in sys.argv[1:]:
-    for log in sorted(pathlib.Path(build, "meson-logs").glob("testlog-*.json")):
+    for log in sorted(pathlib.Path(build, "meson-logs").glob("testlog*.json")):
         for line in log.read_text().splitlines():
             t = json.loads(line)
             out = (t.get("stdout") or "") + (t.get("stderr") or "")
@@ -22,7 +22,7 @@ for build in sys.argv[1:]:
             bad = sum(int(x) for x in FAILED.findall(out))
             if t["result"] not in ("OK", "EXPECTEDFAIL", "SKIP"):
                 bad = max(bad, 1)
-                print(f"FAILED {log.stem[8:]} {t['name']}: {t['result']}")
+                print(f"FAILED {t['name']}: {t['result']}")
             if t["result"] == "SKIP":
                 skip, ran = max(skip, 1), max(ran, 1)
             for reason in re.findall(r"^skip(?:ped)?: .*$", out, re.M | re.I):

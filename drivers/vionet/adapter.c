@@ -10,7 +10,7 @@ enum { PAUSE_TRIES = 500 };
  */
 static void adapter_free(struct vionet_adapter *a)
 {
-    if (a->device.common.base && !a->removed)
+    if (a->device.common.base && !vionet_removed(a))
         vionet_pci_reset(a);
     if (a->interrupt)
         NdisMDeregisterInterruptEx(a->interrupt);
@@ -174,7 +174,7 @@ VOID NTAPI VionetHaltEx(NDIS_HANDLE MiniportAdapterContext, NDIS_HALT_ACTION Hal
     struct vionet_adapter *a = MiniportAdapterContext;
 
     if (HaltAction == NdisHaltDeviceSurpriseRemoved)
-        a->removed = TRUE;
+        InterlockedExchange(&a->removed, TRUE);
     adapter_free(a);
 }
 
@@ -183,7 +183,7 @@ VOID NTAPI VionetHaltEx(NDIS_HANDLE MiniportAdapterContext, NDIS_HALT_ACTION Hal
 /* Everything the device has comes back; sends in flight end with status. */
 void vionet_device_stop(struct vionet_adapter *a, NDIS_STATUS status)
 {
-    if (!a->removed)
+    if (!vionet_removed(a))
         vionet_pci_reset(a);
     vionet_tx_abort(a, status);
     vionet_rx_stop(a);
@@ -244,7 +244,7 @@ NDIS_STATUS NTAPI VionetPause(NDIS_HANDLE MiniportAdapterContext,
      * hang meanwhile. */
     for (ULONG i = 0; i < PAUSE_TRIES && InterlockedExchangeAdd(&a->tx.outstanding, 0) > 0; i++)
         NdisMSleep(1000);
-    if (InterlockedExchangeAdd(&a->tx.outstanding, 0) > 0 && !a->removed)
+    if (InterlockedExchangeAdd(&a->tx.outstanding, 0) > 0 && !vionet_removed(a))
         start_over(a, NDIS_STATUS_PAUSED);
     InterlockedExchange(&a->pausing, 1);
     if (!idle(a))
@@ -258,7 +258,7 @@ NDIS_STATUS NTAPI VionetRestart(NDIS_HANDLE MiniportAdapterContext,
     struct vionet_adapter *a = MiniportAdapterContext;
 
     UNREFERENCED_PARAMETER(MiniportRestartParameters);
-    if (a->removed)
+    if (vionet_removed(a))
         return NDIS_STATUS_FAILURE;
     a->running = TRUE;
     vionet_tx_open(a);
@@ -273,7 +273,7 @@ BOOLEAN NTAPI VionetCheckForHangEx(NDIS_HANDLE MiniportAdapterContext)
     struct vionet_adapter *a = MiniportAdapterContext;
     BOOLEAN hung;
 
-    if (a->removed || a->power != NdisDeviceStateD0)
+    if (vionet_removed(a) || a->power != NdisDeviceStateD0)
         return FALSE;
     NdisAcquireSpinLock(&a->tx.lock);
     if (a->tx.queue.free_count == a->tx.queue.size || a->tx.used_seen != a->tx.queue.used_next)
@@ -315,7 +315,7 @@ VOID NTAPI VionetDevicePnPEventNotify(NDIS_HANDLE MiniportAdapterContext,
     if (NetDevicePnPEvent->DevicePnPEvent != NdisDevicePnPEventSurpriseRemoved)
         return;
     /* The card is gone: nothing it had will be used or signalled any more. */
-    a->removed = TRUE;
+    InterlockedExchange(&a->removed, TRUE);
     vionet_rx_open(a, FALSE);
     vionet_tx_close(a, NDIS_STATUS_FAILURE);
     vionet_device_stop(a, NDIS_STATUS_FAILURE);
@@ -327,7 +327,7 @@ VOID NTAPI VionetShutdownEx(NDIS_HANDLE MiniportAdapterContext, NDIS_SHUTDOWN_AC
     struct vionet_adapter *a = MiniportAdapterContext;
 
     UNREFERENCED_PARAMETER(ShutdownAction);
-    if (a->device.common.base && !a->removed)
+    if (a->device.common.base && !vionet_removed(a))
         WRITE_REGISTER_UCHAR(
             a->device.common.base + FIELD_OFFSET(struct virtio_pci_common_cfg, device_status), 0);
 }

@@ -40,7 +40,7 @@ static NDIS_STATUS command(struct vionet_adapter *a, UCHAR class_, UCHAR code, U
                                      {base + CTRL_ACK_AT, 1}};
     ULONG bytes;
 
-    if (a->ctrl.broken || a->removed)
+    if (a->ctrl.broken || vionet_removed(a))
         return NDIS_STATUS_HARD_ERRORS;
     a->ctrl_memory[0] = class_;
     a->ctrl_memory[1] = code;
@@ -52,7 +52,7 @@ static NDIS_STATUS command(struct vionet_adapter *a, UCHAR class_, UCHAR code, U
         if (vionet_virtq_get(&a->ctrl, &bytes))
             return a->ctrl_memory[CTRL_ACK_AT] == VIRTIO_NET_OK ? NDIS_STATUS_SUCCESS
                                                                 : NDIS_STATUS_FAILURE;
-        if (a->ctrl.broken || a->removed)
+        if (a->ctrl.broken || vionet_removed(a))
             break;
         NdisMSleep(500);
     }

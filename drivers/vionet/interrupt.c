@@ -83,7 +83,7 @@ static VOID NTAPI VionetMessageInterruptDpc(NDIS_HANDLE MiniportInterruptContext
     UNREFERENCED_PARAMETER(MiniportDpcContext);
     UNREFERENCED_PARAMETER(NdisReserved1);
     UNREFERENCED_PARAMETER(NdisReserved2);
-    if (a->removed)
+    if (vionet_removed(a))
         return;
     if (MessageId == vionet_vector(a, VIONET_QUEUES))
         vionet_link_refresh(a, TRUE);
@@ -126,7 +126,7 @@ static VOID NTAPI VionetInterruptDpc(NDIS_HANDLE MiniportInterruptContext, PVOID
     UNREFERENCED_PARAMETER(MiniportDpcContext);
     UNREFERENCED_PARAMETER(NdisReserved1);
     UNREFERENCED_PARAMETER(NdisReserved2);
-    if (a->removed)
+    if (vionet_removed(a))
         return;
     if (InterlockedExchange(&a->line_causes, 0) & VIRTIO_PCI_ISR_CONFIG)
         vionet_link_refresh(a, TRUE);

@@ -76,9 +76,19 @@ static ULONG64 sum(const ULONG64 v[3])
     return v[UNICAST] + v[MULTICAST] + v[BROADCAST];
 }
 
-static NDIS_STATUS answer_statistics(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+/* Each side counts under its own lock. */
+static void read_statistics(struct vionet_adapter *a, struct vionet_statistics *s)
 {
-    const struct vionet_statistics *s = &a->statistics;
+    NdisAcquireSpinLock(&a->tx.lock);
+    s->tx = a->statistics.tx;
+    NdisReleaseSpinLock(&a->tx.lock);
+    NdisAcquireSpinLock(&a->rx.lock);
+    s->rx = a->statistics.rx;
+    NdisReleaseSpinLock(&a->rx.lock);
+}
+
+static NDIS_STATUS answer_statistics(const struct vionet_statistics *s, NDIS_OID_REQUEST *r)
+{
     NDIS_STATISTICS_INFO i;
 
     NdisZeroMemory(&i, sizeof i);
@@ -86,24 +96,23 @@ static NDIS_STATUS answer_statistics(struct vionet_adapter *a, NDIS_OID_REQUEST 
     i.Header.Revision = NDIS_STATISTICS_INFO_REVISION_1;
     i.Header.Size = NDIS_SIZEOF_STATISTICS_INFO_REVISION_1;
     i.SupportedStatistics = VIONET_STATISTICS;
-    i.ifInDiscards = s->rx_no_buffer;
-    i.ifInErrors = s->rx_errors;
-    i.ifHCInOctets = sum(s->rx_bytes);
-    i.ifHCInUcastPkts = s->rx_frames[UNICAST];
-    i.ifHCInMulticastPkts = s->rx_frames[MULTICAST];
-    i.ifHCInBroadcastPkts = s->rx_frames[BROADCAST];
-    i.ifHCOutOctets = sum(s->tx_bytes);
-    i.ifHCOutUcastPkts = s->tx_frames[UNICAST];
-    i.ifHCOutMulticastPkts = s->tx_frames[MULTICAST];
-    i.ifHCOutBroadcastPkts = s->tx_frames[BROADCAST];
-    i.ifOutErrors = s->tx_errors;
-    i.ifOutDiscards = s->tx_discards;
-    i.ifHCInUcastOctets = s->rx_bytes[UNICAST];
-    i.ifHCInMulticastOctets = s->rx_bytes[MULTICAST];
-    i.ifHCInBroadcastOctets = s->rx_bytes[BROADCAST];
-    i.ifHCOutUcastOctets = s->tx_bytes[UNICAST];
-    i.ifHCOutMulticastOctets = s->tx_bytes[MULTICAST];
-    i.ifHCOutBroadcastOctets = s->tx_bytes[BROADCAST];
+    i.ifInErrors = s->rx.errors;
+    i.ifHCInOctets = sum(s->rx.bytes);
+    i.ifHCInUcastPkts = s->rx.frames[UNICAST];
+    i.ifHCInMulticastPkts = s->rx.frames[MULTICAST];
+    i.ifHCInBroadcastPkts = s->rx.frames[BROADCAST];
+    i.ifHCOutOctets = sum(s->tx.bytes);
+    i.ifHCOutUcastPkts = s->tx.frames[UNICAST];
+    i.ifHCOutMulticastPkts = s->tx.frames[MULTICAST];
+    i.ifHCOutBroadcastPkts = s->tx.frames[BROADCAST];
+    i.ifOutErrors = s->tx.errors;
+    i.ifOutDiscards = s->tx.discards;
+    i.ifHCInUcastOctets = s->rx.bytes[UNICAST];
+    i.ifHCInMulticastOctets = s->rx.bytes[MULTICAST];
+    i.ifHCInBroadcastOctets = s->rx.bytes[BROADCAST];
+    i.ifHCOutUcastOctets = s->tx.bytes[UNICAST];
+    i.ifHCOutMulticastOctets = s->tx.bytes[MULTICAST];
+    i.ifHCOutBroadcastOctets = s->tx.bytes[BROADCAST];
     return answer(r, &i, NDIS_SIZEOF_STATISTICS_INFO_REVISION_1);
 }
 
@@ -125,7 +134,8 @@ static NDIS_STATUS query_identity(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
     case OID_GEN_SUPPORTED_LIST:
         return answer(r, vionet_oids, vionet_oids_bytes);
     case OID_GEN_HARDWARE_STATUS:
-        return answer_ulong(r, a->removed ? NdisHardwareStatusNotReady : NdisHardwareStatusReady);
+        return answer_ulong(r, vionet_removed(a) ? NdisHardwareStatusNotReady
+                                                 : NdisHardwareStatusReady);
     case OID_GEN_VENDOR_ID:
         return answer_ulong(r, VENDOR_ID); /* no assigned number */
     case OID_GEN_VENDOR_DESCRIPTION:
@@ -157,9 +167,31 @@ static NDIS_STATUS query_identity(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
     }
 }
 
+static NDIS_STATUS query_counters(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    struct vionet_statistics s;
+
+    read_statistics(a, &s);
+    switch (r->DATA.QUERY_INFORMATION.Oid) {
+    case OID_GEN_XMIT_OK:
+        return answer_counter(r, sum(s.tx.frames));
+    case OID_GEN_RCV_OK:
+        return answer_counter(r, sum(s.rx.frames));
+    case OID_GEN_XMIT_ERROR:
+        return answer_counter(r, s.tx.errors);
+    case OID_GEN_RCV_ERROR:
+        return answer_counter(r, s.rx.errors);
+    case OID_GEN_RCV_NO_BUFFER: /* the card drops those unseen, and does not say how many */
+        return answer_counter(r, 0);
+    case OID_GEN_STATISTICS:
+        return answer_statistics(&s, r);
+    default:
+        return NDIS_STATUS_NOT_SUPPORTED;
+    }
+}
+
 static NDIS_STATUS query(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
 {
-    const struct vionet_statistics *s = &a->statistics;
     ULONG total = a->mtu + VIONET_ETH_HEADER;
 
     switch (r->DATA.QUERY_INFORMATION.Oid) {
@@ -179,17 +211,12 @@ static NDIS_STATUS query(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
     case OID_GEN_CURRENT_PACKET_FILTER:
         return answer_ulong(r, a->packet_filter);
     case OID_GEN_XMIT_OK:
-        return answer_counter(r, sum(s->tx_frames));
     case OID_GEN_RCV_OK:
-        return answer_counter(r, sum(s->rx_frames));
     case OID_GEN_XMIT_ERROR:
-        return answer_counter(r, s->tx_errors);
     case OID_GEN_RCV_ERROR:
-        return answer_counter(r, s->rx_errors);
     case OID_GEN_RCV_NO_BUFFER:
-        return answer_counter(r, s->rx_no_buffer);
     case OID_GEN_STATISTICS:
-        return answer_statistics(a, r);
+        return query_counters(a, r);
     case OID_GEN_INTERRUPT_MODERATION:
         return answer_moderation(r);
     default:
@@ -220,7 +247,9 @@ static NDIS_STATUS set_filter(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
         return status;
     if (filter & ~vionet_filters(a))
         return NDIS_STATUS_NOT_SUPPORTED;
+    NdisAcquireSpinLock(&a->rx.lock);
     a->packet_filter = filter;
+    NdisReleaseSpinLock(&a->rx.lock);
     return vionet_ctrl_filter(a);
 }
 
@@ -249,9 +278,10 @@ static NDIS_STATUS set_multicast(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
         r->DATA.SET_INFORMATION.BytesNeeded = sizeof a->multicast;
         return NDIS_STATUS_MULTICAST_FULL;
     }
-    a->multicast_count = 0; /* receive may look at any time: never a count beyond what is there */
+    NdisAcquireSpinLock(&a->rx.lock);
     NdisMoveMemory(a->multicast, r->DATA.SET_INFORMATION.InformationBuffer, bytes);
     a->multicast_count = bytes / 6;
+    NdisReleaseSpinLock(&a->rx.lock);
     r->DATA.SET_INFORMATION.BytesRead = bytes;
     return vionet_ctrl_filter(a);
 }
@@ -307,7 +337,7 @@ NDIS_STATUS NTAPI VionetOidRequest(NDIS_HANDLE MiniportAdapterContext, PNDIS_OID
 {
     struct vionet_adapter *a = MiniportAdapterContext;
 
-    if (a->removed)
+    if (vionet_removed(a))
         return NDIS_STATUS_NOT_ACCEPTED;
     switch (OidRequest->RequestType) {
     case NdisRequestQueryInformation:

@@ -133,16 +133,16 @@ static BOOLEAN accept(struct vionet_adapter *a, const struct vionet_rx_buffer *b
 
     if (bytes == 0 || b->used < VIONET_ETH_HEADER ||
         bytes > a->mtu + VIONET_ETH_HEADER + VIONET_VLAN_TAG) {
-        s->rx_errors++;
+        s->rx.errors++;
         return FALSE;
     }
     if (!a->rx.open || !vionet_filter_wants(a, frame)) {
-        s->rx_filtered++;
+        s->rx.filtered++;
         return FALSE;
     }
     cast = vionet_cast(frame);
-    s->rx_frames[cast]++;
-    s->rx_bytes[cast] += bytes;
+    s->rx.frames[cast]++;
+    s->rx.bytes[cast] += bytes;
     return TRUE;
 }
 

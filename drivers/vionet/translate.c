@@ -220,8 +220,9 @@ static NDIS_STATUS add_large_send(struct send *s,
     LONG on = q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 ? VIONET_ON_LSO2_6
                                                                             : VIONET_ON_LSO2_4;
 
-    if (q.LsoV2Transmit.Type != NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE || !(s->a->offload.on & on) ||
-        NET_BUFFER_LIST_FIRST_NB(s->t->nbl)->Next || mss == 0 || mss > GSO_MAX)
+    if (q.LsoV2Transmit.Type != NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE ||
+        !(vionet_on(s->a) & (ULONG)on) || NET_BUFFER_LIST_FIRST_NB(s->t->nbl)->Next || mss == 0 ||
+        mss > GSO_MAX)
         return NDIS_STATUS_FAILURE;
     payload_at = large_payload_at(s, q);
     if (payload_at == 0)
@@ -360,7 +361,7 @@ static BOOLEAN vouched(const struct virtio_net_hdr *h, const struct vionet_heade
 PVOID vionet_offload_received(const struct vionet_adapter *a, const struct virtio_net_hdr *h,
                               const UCHAR *head, ULONG head_bytes, ULONG frame_bytes)
 {
-    LONG on = a->offload.on;
+    ULONG on = vionet_on(a);
     NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO q;
     struct vionet_headers f;
 

@@ -76,12 +76,12 @@ static void count_frames(struct vionet_adapter *a, const struct vionet_tx_reques
     struct vionet_statistics *s = &a->statistics;
 
     if (t->status == NDIS_STATUS_SUCCESS) {
-        s->tx_frames[t->cast] += t->frames;
-        s->tx_bytes[t->cast] += t->wire_bytes;
+        s->tx.frames[t->cast] += t->frames;
+        s->tx.bytes[t->cast] += t->wire_bytes;
     } else if (t->phase == VIONET_TX_FAILED) {
-        s->tx_errors++;
+        s->tx.errors++;
     } else {
-        s->tx_discards++;
+        s->tx.discards++;
     }
 }
 
@@ -501,7 +501,7 @@ static void drop_waiting(struct vionet_adapter *a, BOOLEAN all, PVOID id, NDIS_S
         if (link == &tx->waiting && tx->waiting)
             tx->waiting_nb = NET_BUFFER_LIST_FIRST_NB(tx->waiting);
         nbl->Next = NULL;
-        a->statistics.tx_discards += n;
+        a->statistics.tx.discards += n;
         finish(nbl, n, status, d);
     }
     tx->waiting_tail = link;

@@ -248,10 +248,13 @@ struct vionet_offload {
      NDIS_STATISTICS_FLAGS_VALID_MULTICAST_BYTES_XMIT |                                            \
      NDIS_STATISTICS_FLAGS_VALID_BROADCAST_BYTES_XMIT)
 
-struct vionet_statistics {
-    ULONG64 tx_frames[3], tx_bytes[3], rx_frames[3],
-        rx_bytes[3]; /* unicast, multicast, broadcast */
-    ULONG64 tx_errors, tx_discards, rx_errors, rx_no_buffer, rx_filtered;
+struct vionet_statistics { /* frames and bytes: unicast, multicast, broadcast */
+    struct {
+        ULONG64 frames[3], bytes[3], errors, discards;
+    } tx; /* under tx.lock */
+    struct {
+        ULONG64 frames[3], bytes[3], errors, filtered;
+    } rx; /* under rx.lock */
 };
 
 /* ---- Adapter -------------------------------------------------------------------------------- */
@@ -274,7 +277,8 @@ struct vionet_adapter {
     ULONG mtu, packet_filter, lookahead;
     UCHAR multicast[VIONET_MULTICAST_MAX][6];
     ULONG multicast_count;
-    BOOLEAN link_up, removed;
+    BOOLEAN link_up;
+    LONG removed;          /* vionet_removed() */
     BOOLEAN running;       /* between restart and pause: whether a reset opens the gates again */
     volatile LONG pausing; /* a pause is pending */
     ULONG sg_bytes;        /* what NdisMAllocateNetBufferSGList wants for a list */
@@ -284,6 +288,18 @@ struct vionet_adapter {
 static inline BOOLEAN vionet_has(const struct vionet_adapter *a, ULONG feature)
 {
     return (a->device.features & VIRTIO_FEATURE(feature)) != 0;
+}
+
+/* The card was pulled out: said by NDIS on one thread, asked on all. */
+static inline BOOLEAN vionet_removed(const struct vionet_adapter *a)
+{
+    return __atomic_load_n(&a->removed, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* enum vionet_on, as it is now. */
+static inline ULONG vionet_on(const struct vionet_adapter *a)
+{
+    return (ULONG)__atomic_load_n(&a->offload.on, __ATOMIC_ACQUIRE);
 }
 
 /* driver.c */

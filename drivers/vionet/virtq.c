@@ -153,7 +153,7 @@ void vionet_virtq_kick(struct vionet_virtq *q)
     else
         wanted = !(load16(&q->used->flags) & VIRTIO_USED_F_NO_NOTIFY);
     q->kicked = now;
-    if (wanted && !q->adapter->removed)
+    if (wanted && !vionet_removed(q->adapter))
         WRITE_REGISTER_USHORT((PUSHORT)q->doorbell, q->index);
 }
 

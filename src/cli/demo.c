@@ -42,8 +42,7 @@ static const char demo_help[] =
     "  --capture FILE       what crosses the wire, as pcapng\n\n"
     "Exit status: 0 all holds, 1 something does not, 2 could not run.\n";
 
-/* ---- Checks -------------------------------------------------------------------------------------
- */
+/* ---- Checks --------------------------------------------------------------------------- */
 
 static void print_finding(void *arg, const struct longshore_finding *f)
 {
@@ -65,8 +64,7 @@ __attribute__((format(printf, 4, 5))) static void verdict(struct demo *d, bool h
     d->failures += !holds;
 }
 
-/* ---- Set-up -------------------------------------------------------------------------------------
- */
+/* ---- Set-up --------------------------------------------------------------------------- */
 
 static int make_namespaces(struct demo *d, struct why *why)
 {
@@ -124,8 +122,7 @@ static void print_offloads(const struct demo *d)
         printf("%-26s %-30s %s\n", rows[i].keyword, rows[i].hardware, rows[i].current);
 }
 
-/* ---- Flows --------------------------------------------------------------------------------------
- */
+/* ---- Flows ---------------------------------------------------------------------------- */
 
 struct snapshot {
     uint64_t large, segments, sent;
@@ -268,8 +265,7 @@ static int demo_flows(struct demo *d)
     return r;
 }
 
-/* ---- What must hold -----------------------------------------------------------------------------
- */
+/* ---- What must hold ------------------------------------------------------------------- */
 
 static void judge(struct demo *d)
 {

@@ -283,4 +283,4 @@ void ndis_verify_lock_free(struct ndis_adapter *a,
                            const char *call); /* GEN-40: finding if a spin lock is held */
 
 extern const struct ndis_observer *ndis_observer_; /* NULL when none */
-extern double ndis_time_factor;
+extern _Atomic(double) ndis_time_factor;

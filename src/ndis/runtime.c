@@ -10,7 +10,7 @@
 #include <time.h>
 
 const struct ndis_observer *ndis_observer_;
-double ndis_time_factor = 1;
+_Atomic(double) ndis_time_factor = 1;
 bool ndis_strict_;
 
 static pthread_mutex_t adapters_lock = PTHREAD_MUTEX_INITIALIZER;

@@ -12,7 +12,7 @@ static struct load {
     pthread_t thread;
     pthread_mutex_t sending; /* held around a look at `running` and the send that follows */
     _Atomic(bool) stop, out; /* out: a burst is not back */
-    unsigned good, ended;    /* sends that succeeded; that ended otherwise, as they may */
+    _Atomic(unsigned) good, ended;    /* sends that succeeded; that ended otherwise, as they may */
     unsigned odd, lost;      /* with a status that does not fit; never completed */
     unsigned on_wire, disorder, halts;
     bool unsettled;

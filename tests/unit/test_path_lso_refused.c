@@ -5,8 +5,7 @@
 
 static const unsigned versions[] = {4, 6};
 
-/* ---- Requests that contradict their packet -----------------------------------------------------
- */
+/* ---- Requests that contradict their packet -------------------------------------------- */
 
 static void test_LSO1_1_without_the_slot_nothing_is_cut(void **state)
 {
@@ -186,8 +185,7 @@ static void test_LSO2_15_second_net_buffer(void **state)
     expect_silence();
 }
 
-/* ---- What a protocol never asks for (LSO1-12), small payload, long headers ----------------------
- */
+/* ---- What a protocol never asks for (LSO1-12), small payload, long headers ------------ */
 
 static void test_LSO1_12_flags_and_fragments_that_are_never_cut(void **state)
 {

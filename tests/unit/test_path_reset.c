@@ -5,15 +5,16 @@
 
 #include "nic/device.h"
 
-/* ---- Reset -------------------------------------------------------------------------------------
- */
+/* ---- Reset ---------------------------------------------------------------------------- */
 
 static unsigned statuses_of(struct path *p, NDIS_STATUS code)
 {
     unsigned n = 0;
 
+    pthread_mutex_lock(&p->mutex);
     for (unsigned i = 0; i < p->status_count; i++)
         n += p->status[i].code == code;
+    pthread_mutex_unlock(&p->mutex);
     return n;
 }
 
@@ -101,8 +102,7 @@ static void test_GEN_34_a_broken_card_is_reset_by_check_for_hang(void **state)
     watch_close(p);
 }
 
-/* ---- Removal ------------------------------------------------------------------------------------
- */
+/* ---- Removal -------------------------------------------------------------------------- */
 
 static void *ask_until_refused(void *arg)
 {

@@ -89,11 +89,11 @@ struct path {
     pthread_cond_t changed;
     bool hold_receives; /* do not return NBLs until path_return_held */
     NET_BUFFER_LIST *held, **held_tail;
-    unsigned held_count;
+    _Atomic(unsigned) held_count;
     struct path_received received[PATH_RECORDS];
     struct path_completed completed[PATH_RECORDS];
     struct path_status status[PATH_RECORDS];
-    unsigned received_count, completed_count, status_count, nbls_out;
+    _Atomic(unsigned) received_count, completed_count, status_count, nbls_out;
     NDIS_STATUS oid_status;
     bool oid_done;
     uint64_t findings_before;
@@ -119,7 +119,7 @@ static inline double path_now(void)
 }
 
 /* Waits until *count reaches want, or seconds pass; returns whether it did. */
-static inline bool path_wait(struct path *p, const unsigned *count, unsigned want, double seconds)
+static inline bool path_wait(struct path *p, const _Atomic(unsigned) *count, unsigned want, double seconds)
 {
     struct timespec until;
     bool ok;
@@ -493,7 +493,6 @@ static inline NET_BUFFER_LIST *path_nbl(struct path *p, const void *frame, uint3
 
     assert_non_null(nbl);
     nbl->ProtocolReserved[0] = data;
-    nbl->SourceHandle = p->binding;
     p->nbls_out++;
     return nbl;
 }

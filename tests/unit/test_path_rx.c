@@ -114,8 +114,7 @@ static void test_RXC_7_ipv6_has_no_ip_result(void **state)
     assert_int_equal(verdict_now(6, 17), UDP_OK);
 }
 
-/* ---- Fragments, and UDP without ----------------------------------------------------------------
- */
+/* ---- Fragments, and UDP without ------------------------------------------------------- */
 
 static void test_RXC_10_ipv4_fragments_have_no_transport_result(void **state)
 {
@@ -173,8 +172,7 @@ static void test_RXC_12_ipv6_udp_without_checksum_is_not_succeeded(void **state)
     assert_int_equal(receive_packet(&k) & UDP_OK, 0);
 }
 
-/* ---- What cannot be judged (also SEC-3, SEC-6) -------------------------------------------------
- */
+/* ---- What cannot be judged (also SEC-3, SEC-6) ---------------------------------------- */
 
 struct damage {
     unsigned version, proto;

@@ -140,8 +140,7 @@ static void test_RXC_9_both_gates_together(void **state)
     path_end();
 }
 
-/* ---- Frames over several buffers, NBLs used again ----------------------------------------------
- */
+/* ---- Frames over several buffers, NBLs used again ------------------------------------- */
 
 static void test_RXC_16_large_frames_come_whole(void **state)
 {

@@ -23,8 +23,7 @@ static struct packet *unfinished(unsigned version, unsigned proto, uint32_t len)
     return &k;
 }
 
-/* ---- SEC-1: the report is what the card can do --------------------------------------------------
- */
+/* ---- SEC-1: the report is what the card can do ---------------------------------------- */
 
 struct report {
     const char *withheld;

@@ -388,7 +388,7 @@ static uint64_t frames_counted(void)
 {
     const struct vionet_statistics *s = &a.statistics;
 
-    return s->tx_frames[0] + s->tx_frames[1] + s->tx_frames[2];
+    return s->tx.frames[0] + s->tx.frames[1] + s->tx.frames[2];
 }
 
 /* ---- Tests ---------------------------------------------------------------------------------- */
