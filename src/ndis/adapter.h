@@ -157,6 +157,7 @@ struct ndis_adapter {
 
     /* status.c */
     NDIS_LINK_STATE link;
+    _Atomic(uint64_t) wmi_events[3]; /* fired; wmi.c */
 
     /* oid.c */
     struct list requests; /* queue: one at a time at the miniport */

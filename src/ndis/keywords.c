@@ -35,6 +35,9 @@ struct ndis_keywords {
     } old[ARRAY_LEN(keywords)];
 };
 
+static void (*changed)(void *arg);
+static void *changed_arg;
+
 static UCHAR field_of(const NDIS_OFFLOAD_PARAMETERS *p, size_t i)
 {
     return ((const UCHAR *)p)[keywords[i].field];
@@ -96,8 +99,25 @@ NDIS_STATUS ndis_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *
     return NDIS_STATUS_SUCCESS;
 }
 
+void ndis_set_keywords_changed(void (*fn)(void *arg), void *arg)
+{
+    changed = fn;
+    changed_arg = arg;
+}
+
+static void tell(struct ndis_adapter *a)
+{
+    (void)a;
+    if (changed)
+        changed(changed_arg);
+}
+
 void ndis_keywords_done(struct ndis_adapter *a, struct ndis_keywords *before, bool keep)
 {
+    bool any = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
+        any |= before->old[i].written;
     for (size_t i = 0; !keep && i < ARRAY_LEN(keywords); i++) {
         if (!before->old[i].written)
             continue;
@@ -108,4 +128,7 @@ void ndis_keywords_done(struct ndis_adapter *a, struct ndis_keywords *before, bo
                     MIN_OF((size_t)before->old[i].bytes, sizeof(before->old[i].value)));
     }
     free(before);
+    /* This may be DISPATCH_LEVEL, and a file takes its time. */
+    if (any && changed && ndis_runtime_task(a, tell))
+        log_error("ndis: %s: no memory to report changed keywords", a->name);
 }

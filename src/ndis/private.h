@@ -88,6 +88,9 @@ NDIS_STATUS ndis_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *
                                 struct ndis_keywords **before);
 void ndis_keywords_done(struct ndis_adapter *a, struct ndis_keywords *before, bool keep);
 
+/* wmi.c: fires the event of a status indication, once NDIS has recorded it. */
+void ndis_wmi_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
+
 /* dma.c, interrupt.c: what a driver left behind; returns how much. */
 unsigned ndis_dma_abandon(struct ndis_adapter *a);
 void ndis_dma_drain(struct ndis_adapter *a);

@@ -101,6 +101,44 @@ struct ndis_offload_state {
 };
 void ndis_adapter_offload(const struct ndis_adapter *a, struct ndis_offload_state *out);
 
+/*
+ * wmi.c: the administrator's documented GUIDs. A query answers with NDIS_WMI_OFFLOAD or
+ * NDIS_WMI_TCP_CONNECTION_OFFLOAD, a set takes an NDIS_WMI_SET_HEADER and an
+ * NDIS_OFFLOAD_PARAMETERS behind it, an event fires with a status indication.
+ */
+enum ndis_wmi_kind { NDIS_WMI_QUERY, NDIS_WMI_SET, NDIS_WMI_EVENT };
+struct ndis_wmi_guid {
+    const GUID *guid;
+    const char *name, *page_name; /* the header's; that of its documentation page, or NULL */
+    enum ndis_wmi_kind kind;
+    NDIS_OID oid;       /* of a query or set */
+    NDIS_STATUS status; /* of an event */
+};
+const struct ndis_wmi_guid *ndis_wmi_at(unsigned index); /* NULL past the end */
+const struct ndis_wmi_guid *ndis_wmi_find(const GUID *guid);
+/* NDIS_STATUS_NOT_SUPPORTED for a GUID of another kind. *bytes as in ndis_adapter_request. */
+NDIS_STATUS ndis_wmi_query(struct ndis_adapter *a, const GUID *guid, void *buffer, ULONG *bytes);
+NDIS_STATUS ndis_wmi_set(struct ndis_adapter *a, const GUID *guid, const void *buffer, ULONG bytes);
+/* The same facts with a ULONG for each bit-field. */
+void ndis_wmi_flatten(const NDIS_OFFLOAD *from, NDIS_WMI_OFFLOAD *to);
+void ndis_wmi_flatten_connection(const NDIS_TCP_CONNECTION_OFFLOAD *from,
+                                 NDIS_WMI_TCP_CONNECTION_OFFLOAD *to);
+/* Events: how often one fired at this adapter, and who hears of each (at most DISPATCH_LEVEL, on
+ * the indicating thread; the event is valid during the call). Set before adapters exist. */
+struct ndis_wmi_event {
+    const NDIS_WMI_EVENT_HEADER *header; /* the device's name stands DeviceNameOffset behind it */
+    const void *data;                    /* flattened */
+    ULONG bytes;
+};
+typedef void (*ndis_wmi_event_fn)(void *arg, struct ndis_adapter *a, const struct ndis_wmi_guid *g,
+                                  const struct ndis_wmi_event *event);
+void ndis_wmi_set_sink(ndis_wmi_event_fn fn, void *arg);
+uint64_t ndis_wmi_fired(const struct ndis_adapter *a, const GUID *guid);
+
+/* Called at PASSIVE_LEVEL after NDIS changed standardized keywords in the registry (also when it
+ * put them back, because the miniport refused). Set before adapters exist. */
+void ndis_set_keywords_changed(void (*fn)(void *arg), void *arg);
+
 /* MAC address, MTU, link of the adapter as registered and indicated. */
 struct ndis_adapter_info {
     uint8_t mac[6];

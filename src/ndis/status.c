@@ -108,6 +108,7 @@ VOID NTAPI NdisMIndicateStatusEx(NDIS_HANDLE MiniportAdapterHandle,
         return;
     if (o && o->status)
         o->status(o->arg, a, StatusIndication);
+    ndis_wmi_indicated(a, StatusIndication);
     ndis_bindings_status(a, StatusIndication);
 }
 NT_EXPORT(NdisMIndicateStatusEx);
