@@ -39,7 +39,8 @@ typedef void (*longshore_finding_fn)(void *arg, const struct longshore_finding *
 
 struct longshore_config {
     unsigned processors;          /* event loops; 0 means 1 */
-    const char *registry;         /* .reg file read at start; NULL: an empty registry */
+    const char *registry;         /* .reg file, read at start and written when NDIS changes it;
+                                     NULL: an empty registry */
     longshore_finding_fn finding; /* NULL: findings go to stderr */
     void *arg;
 };
@@ -85,12 +86,60 @@ int longshore_adapter_reset(struct longshore_adapter *a);
 void longshore_adapter_link(struct longshore_adapter *a, bool up);
 
 /*
- * Sets one offload through OID_TCP_OFFLOAD_PARAMETERS, as an administrator does. keyword:
- * standardized keyword without the asterisk ("LsoV2IPv4"). value: "on", "off", and for checksums
- * also "tx", "rx". -EINVAL names what is possible.
+ * Sets offloads through OID_TCP_OFFLOAD_PARAMETERS, as an administrator does, all in one request:
+ * either all hold afterwards, or nothing has changed. keyword: standardized keyword in any case,
+ * with or without the asterisk ("LsoV2IPv4"). value: "on", "off", for checksums also "tx", "rx",
+ * or the keyword's number in the registry. -EINVAL names what is possible; -EIO: the adapter
+ * refused. 0 with a text in error: it is set, but could not be stored in the registry file.
  */
+struct longshore_setting {
+    const char *keyword, *value;
+};
+int longshore_adapter_set_all(struct longshore_adapter *a, const struct longshore_setting *settings,
+                              unsigned count, struct longshore_error *error);
 int longshore_adapter_set(struct longshore_adapter *a, const char *keyword, const char *value,
                           struct longshore_error *error);
+
+/* A member of the offload structures: what the hardware can do, and what is switched on.
+ * Feature members are 0 or 1; Encapsulation members are LONGSHORE_ENCAPSULATION_... */
+struct longshore_member {
+    const char *part;   /* "Checksum.IPv4Transmit"; members of one part stand together */
+    const char *member; /* "TcpChecksum" */
+    uint32_t hardware, current;
+};
+enum {
+    LONGSHORE_ENCAPSULATION_NULL = 0x1,
+    LONGSHORE_ENCAPSULATION_802_3 = 0x2,
+    LONGSHORE_ENCAPSULATION_802_3_TAG = 0x4,     /* the tag stands in the frame */
+    LONGSHORE_ENCAPSULATION_802_3_TAG_OOB = 0x8, /* the tag travels beside it */
+    LONGSHORE_ENCAPSULATION_LLC_SNAP = 0x10,
+    LONGSHORE_MEMBERS = 80
+};
+/* Fills members (LONGSHORE_MEMBERS of them); returns how many, 0 for an adapter without task
+ * offload. */
+unsigned longshore_adapter_members(const struct longshore_adapter *a,
+                                   struct longshore_member *members);
+
+/* The documented WMI GUIDs. kind: "query", "set" or "event". page_name may be NULL. */
+struct longshore_wmi {
+    char guid[40];
+    const char *name, *page_name, *kind;
+};
+/* False past the end. */
+bool longshore_wmi_at(unsigned index, struct longshore_wmi *out);
+/* By GUID (with or without braces) or by either name, in any case. */
+bool longshore_wmi_find(const char *text, struct longshore_wmi *out);
+/* A query calls fn for each member of the answer; an event says how often it "Fired". -EINVAL:
+ * no such GUID, or one to be set; -EIO: NDIS refused. */
+typedef void (*longshore_member_fn)(void *arg, const char *part, const char *member,
+                                    uint32_t value);
+int longshore_adapter_wmi_query(struct longshore_adapter *a, const char *guid,
+                                longshore_member_fn fn, void *arg, struct longshore_error *error);
+/* keyword: member of NDIS_OFFLOAD_PARAMETERS; value: its number. As longshore_adapter_set_all, but
+ * only names and ranges of numbers are checked here: the rest is left to the adapter. */
+int longshore_adapter_wmi_set(struct longshore_adapter *a, const char *guid,
+                              const struct longshore_setting *settings, unsigned count,
+                              struct longshore_error *error);
 
 /* The offloads of an adapter, a row each. hardware and current: "-", "on", "tx", "rx", "tx rx",
  * with sizes for large sends. */

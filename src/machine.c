@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One simulated Windows box: what is plugged and loaded. The only file that knows all rooms, and
- * wires them together.
+ * One simulated Windows box: what is plugged and loaded. This file and admin.c alone know all
+ * rooms; here they are wired together.
  *
  *   TAP --watch--> tcpip --NDIS--> driver --rings--> nic --wire port        (tx, all on the
  * adapter's loop) wire port --watch--> nic --interrupt--> driver --NDIS--> tcpip --> TAP  (rx,
  * likewise)
  */
-#include "longshore.h"
+#include "machine.h"
 
-#include "base/base.h"
-#include "base/list.h"
-#include "ndis/runtime.h"
-#include "nic/nic.h"
 #include "nt/device.h"
-#include "nt/driver.h"
 #include "nt/finding.h"
 #include "nt/image.h"
 #include "nt/inf.h"
@@ -31,33 +26,7 @@
     "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"                              \
     "{4D36E972-E325-11CE-BFC1-08002BE10318}"
 
-struct longshore {
-    struct longshore_config config;
-    struct registry *registry;
-    struct list adapters;
-    unsigned adapter_count; /* ever added: numbers the class keys */
-    bool nt_started, ndis_started;
-    uint64_t findings_before;
-};
-
-struct longshore_adapter {
-    struct longshore *machine;
-    struct list link;
-    char name[64], protocol[80];
-    uint8_t mac[6];
-    struct inf *inf;
-    struct nt_driver *driver;
-    struct port *tap, *wire;
-    struct port_capture *capture;
-    struct nic *nic;
-    struct nt_device *device;
-    struct tcpip *tcpip;
-    struct ndis_adapter *ndis;
-    struct nt_watch *tap_watch, *wire_watch;
-    unsigned loop;
-};
-
-static int fail(struct longshore_error *error, const struct why *why, int err)
+int machine_fail(struct longshore_error *error, const struct why *why, int err)
 {
     snprintf(error->text, sizeof error->text, "%s", why->text[0] ? why->text : strerror(-err));
     return err;
@@ -77,15 +46,9 @@ static int machine_start(struct longshore *ls, struct why *why)
 {
     int r;
 
-    ls->registry = registry_new();
-    if (!ls->registry)
-        return why_set(why, -ENOMEM, "no memory for the registry");
-    if (ls->config.registry) {
-        r = registry_load(ls->registry, ls->config.registry, why);
-        if (r < 0)
-            return r;
-    }
-    registry_set_system(ls->registry);
+    r = machine_registry_begin(ls, why);
+    if (r < 0)
+        return r;
     r = nt_fault_install(why);
     if (r < 0)
         return r;
@@ -106,16 +69,17 @@ int longshore_new(const struct longshore_config *config, struct longshore **out,
     int r;
 
     if (!ls)
-        return fail(error, &why, -ENOMEM);
+        return machine_fail(error, &why, -ENOMEM);
     ls->config = *config;
     list_init(&ls->adapters);
+    pthread_mutex_init(&ls->store_lock, NULL);
     ls->findings_before = finding_count();
     if (config->finding)
         finding_set_sink(pass_finding, ls);
     r = machine_start(ls, &why);
     if (r < 0) {
         longshore_free(ls);
-        return fail(error, &why, r);
+        return machine_fail(error, &why, r);
     }
     *out = ls;
     return 0;
@@ -131,9 +95,9 @@ void longshore_free(struct longshore *ls)
         ndis_stop();
     if (ls->nt_started)
         nt_stop();
-    registry_set_system(NULL);
-    registry_free(ls->registry);
+    machine_registry_end(ls);
     finding_set_sink(NULL, NULL);
+    pthread_mutex_destroy(&ls->store_lock);
     free(ls);
 }
 
@@ -384,15 +348,16 @@ int longshore_adapter_new(struct longshore *ls, const struct longshore_adapter_c
     int r;
 
     if (!a)
-        return fail(error, &why, -ENOMEM);
+        return machine_fail(error, &why, -ENOMEM);
     a->machine = ls;
     a->loop = ls->adapter_count % nt_loop_count();
     list_push(&ls->adapters, &a->link);
     r = adapter_start(a, config, &why);
     if (r < 0) {
         longshore_adapter_free(a);
-        return fail(error, &why, r);
+        return machine_fail(error, &why, r);
     }
+    machine_registry_started(ls);
     *out = a;
     return 0;
 }
@@ -461,164 +426,6 @@ int longshore_adapter_reset(struct longshore_adapter *a)
 void longshore_adapter_link(struct longshore_adapter *a, bool up)
 {
     nic_set_link(a->nic, up);
-}
-
-/* ---- Offloads by keyword ("State model", field map) ----------------------------------- */
-
-enum offload_row {
-    ROW_IP4,
-    ROW_TCP4,
-    ROW_UDP4,
-    ROW_TCP6,
-    ROW_UDP6,
-    ROW_LSO1,
-    ROW_LSO2_4,
-    ROW_LSO2_6
-};
-
-static const struct {
-    const char *keyword;
-    size_t parameter; /* offset in NDIS_OFFLOAD_PARAMETERS */
-    bool checksum;    /* takes tx and rx as well */
-} offload_rows[LONGSHORE_OFFLOADS] = {
-    [ROW_IP4] = {"IPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, IPv4Checksum), true},
-    [ROW_TCP4] = {"TCPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv4Checksum),
-                  true},
-    [ROW_UDP4] = {"UDPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv4Checksum),
-                  true},
-    [ROW_TCP6] = {"TCPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv6Checksum),
-                  true},
-    [ROW_UDP6] = {"UDPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv6Checksum),
-                  true},
-    [ROW_LSO1] = {"LsoV1IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), false},
-    [ROW_LSO2_4] = {"LsoV2IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4), false},
-    [ROW_LSO2_6] = {"LsoV2IPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv6), false},
-};
-
-/* Parameter value of a word; 0 when the row does not take it. */
-static UCHAR parameter_value(bool checksum, const char *value)
-{
-    if (strcmp(value, "off") == 0)
-        return NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED;
-    if (strcmp(value, "on") == 0)
-        return checksum ? NDIS_OFFLOAD_PARAMETERS_TX_RX_ENABLED
-                        : NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED;
-    if (checksum && strcmp(value, "tx") == 0)
-        return NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED;
-    if (checksum && strcmp(value, "rx") == 0)
-        return NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED;
-    return 0;
-}
-
-static int no_such_keyword(const char *keyword, struct longshore_error *error)
-{
-    int n = snprintf(error->text, sizeof error->text, "%s: no such offload; there are", keyword);
-
-    for (unsigned i = 0; i < LONGSHORE_OFFLOADS && n > 0 && (size_t)n < sizeof error->text; i++)
-        n += snprintf(error->text + n, sizeof error->text - (size_t)n, "%s %s", i ? "," : "",
-                      offload_rows[i].keyword);
-    return -EINVAL;
-}
-
-int longshore_adapter_set(struct longshore_adapter *a, const char *keyword, const char *value,
-                          struct longshore_error *error)
-{
-    NDIS_OFFLOAD_PARAMETERS p = {
-        .Header = {NDIS_OBJECT_TYPE_DEFAULT, NDIS_OFFLOAD_PARAMETERS_REVISION_1,
-                   NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1},
-    };
-    ULONG bytes = NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1;
-    unsigned row = 0;
-    NDIS_STATUS status;
-    UCHAR v;
-
-    while (row < LONGSHORE_OFFLOADS && strcmp(offload_rows[row].keyword, keyword) != 0)
-        row++;
-    if (row == LONGSHORE_OFFLOADS)
-        return no_such_keyword(keyword, error);
-    v = parameter_value(offload_rows[row].checksum, value);
-    if (v == 0) {
-        snprintf(error->text, sizeof error->text, "%s: %s: possible values are on, off%s", keyword,
-                 value, offload_rows[row].checksum ? ", tx, rx" : "");
-        return -EINVAL;
-    }
-    ((UCHAR *)&p)[offload_rows[row].parameter] = v;
-    status = ndis_adapter_request(a->ndis, NdisRequestSetInformation, OID_TCP_OFFLOAD_PARAMETERS,
-                                  &p, &bytes);
-    if (status == NDIS_STATUS_SUCCESS)
-        return 0;
-    snprintf(error->text, sizeof error->text, "%s: the adapter answered 0x%08x to %s=%s", a->name,
-             (unsigned)status, keyword, value);
-    return -EIO;
-}
-
-static void describe_checksum(char *out, size_t size, bool tx, bool rx)
-{
-    snprintf(out, size, "%s", tx && rx ? "tx rx" : tx ? "tx" : rx ? "rx" : "-");
-}
-
-static void describe_large(char *out, size_t size, ULONG encapsulation, ULONG max, ULONG min)
-{
-    if (encapsulation)
-        snprintf(out, size, "on, %u bytes, %u segments up", (unsigned)max, (unsigned)min);
-    else
-        snprintf(out, size, "-");
-}
-
-static void describe(const NDIS_OFFLOAD *o, enum offload_row row, char *out, size_t size)
-{
-    const NDIS_TCP_IP_CHECKSUM_OFFLOAD *c = &o->Checksum;
-
-#define IS_ON(member) ((member) == NDIS_OFFLOAD_SUPPORTED)
-    switch (row) {
-    case ROW_IP4:
-        describe_checksum(out, size, IS_ON(c->IPv4Transmit.IpChecksum),
-                          IS_ON(c->IPv4Receive.IpChecksum));
-        break;
-    case ROW_TCP4:
-        describe_checksum(out, size, IS_ON(c->IPv4Transmit.TcpChecksum),
-                          IS_ON(c->IPv4Receive.TcpChecksum));
-        break;
-    case ROW_UDP4:
-        describe_checksum(out, size, IS_ON(c->IPv4Transmit.UdpChecksum),
-                          IS_ON(c->IPv4Receive.UdpChecksum));
-        break;
-    case ROW_TCP6:
-        describe_checksum(out, size, IS_ON(c->IPv6Transmit.TcpChecksum),
-                          IS_ON(c->IPv6Receive.TcpChecksum));
-        break;
-    case ROW_UDP6:
-        describe_checksum(out, size, IS_ON(c->IPv6Transmit.UdpChecksum),
-                          IS_ON(c->IPv6Receive.UdpChecksum));
-        break;
-    case ROW_LSO1:
-        describe_large(out, size, o->LsoV1.IPv4.Encapsulation, o->LsoV1.IPv4.MaxOffLoadSize,
-                       o->LsoV1.IPv4.MinSegmentCount);
-        break;
-    case ROW_LSO2_4:
-        describe_large(out, size, o->LsoV2.IPv4.Encapsulation, o->LsoV2.IPv4.MaxOffLoadSize,
-                       o->LsoV2.IPv4.MinSegmentCount);
-        break;
-    case ROW_LSO2_6:
-        describe_large(out, size, o->LsoV2.IPv6.Encapsulation, o->LsoV2.IPv6.MaxOffLoadSize,
-                       o->LsoV2.IPv6.MinSegmentCount);
-        break;
-    }
-#undef IS_ON
-}
-
-unsigned longshore_adapter_offloads(const struct longshore_adapter *a,
-                                    struct longshore_offload *rows)
-{
-    struct ndis_offload_state s;
-
-    ndis_adapter_offload(a->ndis, &s);
-    for (unsigned i = 0; i < LONGSHORE_OFFLOADS; i++) {
-        rows[i].keyword = offload_rows[i].keyword;
-        describe(&s.hardware, (enum offload_row)i, rows[i].hardware, sizeof rows[i].hardware);
-        describe(&s.current, (enum offload_row)i, rows[i].current, sizeof rows[i].current);
-    }
-    return LONGSHORE_OFFLOADS;
 }
 
 /* ---- Counters ------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ struct registry {
     pthread_mutex_t lock;
     struct reg_key root; /* its children are the hives: HKEY_LOCAL_MACHINE, ... */
     struct reg_key *deleted;
+    uint64_t changes;
 };
 
 static struct registry *system_registry;
@@ -36,6 +37,16 @@ void registry_lock(struct registry *r)
 void registry_unlock(struct registry *r)
 {
     pthread_mutex_unlock(&r->lock);
+}
+
+uint64_t registry_changes(struct registry *r)
+{
+    uint64_t n;
+
+    registry_lock(r);
+    n = r->changes;
+    registry_unlock(r);
+    return n;
 }
 
 struct reg_key *registry_root(struct registry *r)
@@ -399,6 +410,8 @@ int reg_set(struct reg_key *k, const char *name, enum reg_type type, const void 
     if (!err) {
         void *old = v->bytes;
 
+        k->registry->changes +=
+            !old || v->type != type || v->size != new_size || memcmp(old, copy, new_size) != 0;
         v->bytes = copy;
         v->size = new_size;
         v->type = type;
@@ -429,6 +442,7 @@ int reg_delete(struct reg_key *k, const char *name)
     if (v) {
         memmove(&k->values[i], &k->values[i + 1], (k->value_count - i - 1) * sizeof(void *));
         k->value_count--;
+        k->registry->changes++;
         value_free(v);
     }
     registry_unlock(k->registry);

@@ -52,6 +52,9 @@ int reg_delete(struct reg_key *k, const char *name);
  * deleted. */
 const char *reg_value_name(struct reg_key *k, unsigned index);
 
+/* Grows with every value that is set to something else or deleted. */
+uint64_t registry_changes(struct registry *r);
+
 /* Deletes an empty key: 0, -ENOTEMPTY, -ENOENT when it is deleted already, -EPERM for a root. The
  * pointer stays valid, and every call on it fails as on an absent key. reg_key_path:
  * "HKEY_LOCAL_MACHINE\\..." into buf, cut to size; returns its full length. */

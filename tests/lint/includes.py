@@ -18,8 +18,9 @@ MAY = {
     "src/nt": ["include/wdk", "src/base"],
     "src/ndis": ["include/wdk", "src/nt", "src/base"],
     "src/tcpip": ["include/wdk", "src/port", "src/frame", "src/base"],
-    "src/machine.c": ["include/wdk", "src/nt", "src/ndis", "src/nic", "src/port", "src/tcpip",
-                      "src/frame", "src/base", "include/longshore.h"],
+    **{f"src/{name}": ["include/wdk", "src/nt", "src/ndis", "src/nic", "src/port", "src/tcpip",
+                       "src/frame", "src/base", "include/longshore.h", "src/machine.h"]
+       for name in ("machine.c", "machine.h", "admin.c", "admin_wmi.c")},
     "src/cli": ["include/longshore.h", "src/base", "bench/bench.h"],
 }
 # Rooms that live without libc (freestanding headers and string.h only).
