@@ -13,6 +13,9 @@ enum { EXIT_HOLDS = 0, EXIT_FINDINGS = 1, EXIT_CANNOT = 2 };
 int cmd_run(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_offloads(int argc, char **argv);
+int cmd_set(int argc, char **argv);
+int cmd_wmi(int argc, char **argv);
 
 /* "longshore: TEXT" on stderr; returns EXIT_CANNOT. */
 __attribute__((format(printf, 1, 2))) int cli_error(const char *fmt, ...);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* longshore run: a miniport between a TAP and a wire of the user's, until Ctrl-C. */
-#include "cli/cli.h"
+#include "cli/control.h"
 
 #include <getopt.h>
 #include <poll.h>
@@ -11,6 +11,7 @@
 struct run_options {
     struct longshore_adapter_config adapter;
     struct longshore_config machine;
+    const char *control;   /* path of the socket; NULL: one by the adapter's name */
     unsigned long seconds; /* 0: until a signal */
     bool quiet;
 };
@@ -24,7 +25,8 @@ static const char run_help[] =
     "  --driver sys|linked  the .sys (default), or the linked build (.so)\n"
     "  --withhold LIST      features the card does not offer (see below)\n"
     "  --capture FILE       what crosses the wire, as pcapng\n"
-    "  --registry FILE      .reg file read at start\n"
+    "  --registry FILE      .reg file: read at start, written when offloads are set\n"
+    "  --control PATH       Unix socket for offloads, set and wmi (default: by the name)\n"
     "  --name NAME          what the adapter is called\n"
     "  --mtu N              68 to 9000 (default 1500)\n"
     "  --loops N            processors, 1 to 16 (default 1)\n"
@@ -41,6 +43,7 @@ enum {
     OPT_WITHHOLD,
     OPT_CAPTURE,
     OPT_REGISTRY,
+    OPT_CONTROL,
     OPT_NAME,
     OPT_MTU,
     OPT_LOOPS,
@@ -57,6 +60,7 @@ static const struct option run_long[] = {
     {"withhold", required_argument, NULL, OPT_WITHHOLD},
     {"capture", required_argument, NULL, OPT_CAPTURE},
     {"registry", required_argument, NULL, OPT_REGISTRY},
+    {"control", required_argument, NULL, OPT_CONTROL},
     {"name", required_argument, NULL, OPT_NAME},
     {"mtu", required_argument, NULL, OPT_MTU},
     {"loops", required_argument, NULL, OPT_LOOPS},
@@ -89,6 +93,9 @@ static int run_option(struct run_options *o, int opt)
         return -1;
     case OPT_REGISTRY:
         o->machine.registry = optarg;
+        return -1;
+    case OPT_CONTROL:
+        o->control = optarg;
         return -1;
     case OPT_NAME:
         o->adapter.name = optarg;
@@ -175,15 +182,42 @@ static void sample_print(const struct sample *now, const struct sample *before, 
            (unsigned long long)(now->dropped - before->dropped));
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Serves administrators until the time has come; true when a signal came first. */
+static bool wait_until(int64_t due_ms, struct control *control, int signals)
+{
+    struct pollfd p[] = {
+        {.fd = signals, .events = POLLIN},
+        {.fd = control ? control_fd(control) : -1, .events = POLLIN},
+    };
+    int64_t left;
+
+    while ((left = due_ms - now_ms()) > 0) {
+        if (poll(p, ARRAY_LEN(p), (int)left) <= 0)
+            continue;
+        if (p[0].revents)
+            return true;
+        control_serve(control);
+    }
+    return false;
+}
+
 /* Until a signal, or the time is over. */
-static void run_loop(const struct run_options *o, struct longshore_adapter *a, int signals)
+static void run_loop(const struct run_options *o, struct longshore_adapter *a,
+                     struct control *control, int signals)
 {
     struct sample now, before = sample_take(a);
+    int64_t start = now_ms();
 
     for (unsigned long row = 0; o->seconds == 0 || row < o->seconds; row++) {
-        struct pollfd p = {.fd = signals, .events = POLLIN};
-
-        if (poll(&p, 1, 1000) > 0)
+        if (wait_until(start + 1000 * ((int64_t)row + 1), control, signals))
             return;
         if (o->quiet)
             continue;
@@ -191,6 +225,18 @@ static void run_loop(const struct run_options *o, struct longshore_adapter *a, i
         sample_print(&now, &before, row);
         before = now;
     }
+}
+
+/* Without a socket of the user's choice the run is still worth having. */
+static int run_control(const struct run_options *o, struct longshore_adapter *a,
+                       struct control **out)
+{
+    struct why why = {0};
+
+    if (control_listen(o->control, a, out, &why) == 0)
+        return 0;
+    cli_error("%s%s", why.text, o->control ? "" : "; offloads, set and wmi will not reach this");
+    return o->control ? EXIT_CANNOT : 0;
 }
 
 static void print_nonzero(void *arg, const char *room, const char *name, uint64_t value)
@@ -207,6 +253,7 @@ int cmd_run(int argc, char **argv)
     struct longshore_error error = {0};
     struct longshore *ls = NULL;
     struct longshore_adapter *a = NULL;
+    struct control *control = NULL;
     cleanup_close int signals = -1;
     uint64_t findings;
     sigset_t set;
@@ -226,9 +273,16 @@ int cmd_run(int argc, char **argv)
         longshore_free(ls);
         return cli_error("%s", error.text);
     }
+    if (run_control(&o, a, &control) != 0) {
+        longshore_free(ls);
+        return EXIT_CANNOT;
+    }
     printf("%s is running: %s <-> %s; Ctrl-C stops\n", longshore_adapter_name(a), o.adapter.tap,
            o.adapter.wire);
-    run_loop(&o, a, signals);
+    if (control)
+        printf("control: %s\n", control_path(control));
+    run_loop(&o, a, control, signals);
+    control_close(control);
     if (!o.quiet) {
         puts("counters:");
         longshore_adapter_counters(a, print_nonzero, NULL);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* longshore set: offloads of a running adapter, by standardized keyword, in one request. */
+#include "cli/control.h"
+
+#include <getopt.h>
+
+static const char set_help[] =
+    "usage: longshore set ADAPTER KEYWORD=VALUE... [--control PATH] [--json]\n\n"
+    "Sets offloads of a running adapter through OID_TCP_OFFLOAD_PARAMETERS: all that are named\n"
+    "in one request, so either all hold afterwards or nothing has changed. KEYWORD is a\n"
+    "standardized keyword, with or without '*', in any case; VALUE is on or off, for checksums\n"
+    "also tx or rx, or the keyword's number in the registry.\n\n"
+    "  longshore set vionet LsoV2IPv4=off TCPChecksumOffloadIPv4=tx\n";
+
+int cmd_set(int argc, char **argv)
+{
+    static const struct option longs[] = {{"control", required_argument, NULL, 'c'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    const char *path = NULL;
+    struct control_peer peer;
+    cJSON *request, *values, *answer;
+    bool json = false;
+    int opt;
+
+    optind = 1;
+    while ((opt = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+        if (opt == 'h') {
+            fputs(set_help, stdout);
+            return EXIT_HOLDS;
+        }
+        if (opt == 'c')
+            path = optarg;
+        else if (opt == 'j')
+            json = true;
+        else
+            return EXIT_CANNOT;
+    }
+    if (argc < optind + 2)
+        return cli_error("set: want ADAPTER KEYWORD=VALUE...; 'longshore set --help' tells more");
+    request = control_request_new("set");
+    values = cJSON_AddObjectToObject(request, "values");
+    for (int i = optind + 1; i < argc; i++) {
+        if (!control_value_add(values, argv[i])) {
+            cJSON_Delete(request);
+            return EXIT_CANNOT;
+        }
+    }
+    if (control_reach_one(path, argv[optind], &peer) != 0) {
+        cJSON_Delete(request);
+        return EXIT_CANNOT;
+    }
+    answer = control_ask(&peer, request);
+    control_part(&peer);
+    if (!answer)
+        return EXIT_CANNOT;
+    if (json)
+        puts("{\"ok\":true}");
+    cJSON_Delete(answer);
+    return EXIT_HOLDS;
+}
