@@ -48,10 +48,13 @@ int machine_registry_store(struct longshore *ls, struct why *why)
         return 0;
     pthread_mutex_lock(&ls->store_lock);
     now = registry_changes(ls->registry);
-    if (now != ls->stored)
+    if (now != ls->stored && ndis_keywords_hold()) {
+        now = registry_changes(ls->registry);
         r = registry_save(ls->registry, ls->config.registry, why);
-    if (r == 0)
-        ls->stored = now;
+        ndis_keywords_release();
+        if (r == 0)
+            ls->stored = now;
+    }
     pthread_mutex_unlock(&ls->store_lock);
     return r;
 }

@@ -48,7 +48,8 @@ int machine_fail(struct longshore_error *error, const struct why *why, int err);
 
 /*
  * admin.c: the registry file. begin reads it and listens for keywords that NDIS changes; store
- * writes it when something has changed since it was last written; started marks what starting an
+ * writes it when something has changed since it was last written (and no set is under way, the end
+ * of which will call for it again); started marks what starting an
  * adapter left, which alone is no reason to write at the end.
  */
 int machine_registry_begin(struct longshore *ls, struct why *why);

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-enum { LOCK_TRIES = 40 };
+enum { LOCK_TRIES = 40, CONTROL_BACKLOG = 64 };
 
 /* A client sends a line and reads the answer before its next line is looked at, so that one that
  * does not read costs one answer. */
@@ -191,13 +191,14 @@ static struct client *client_place(struct control *c)
     return oldest;
 }
 
-static void client_accept(struct control *c)
+/* False: nobody waits. */
+static bool client_accept(struct control *c)
 {
     struct client *k;
     int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd < 0)
-        return;
+        return false;
     k = client_place(c);
     k->fd = fd;
     k->age = ++c->clock;
@@ -205,6 +206,7 @@ static void client_accept(struct control *c)
     k->closing = false;
     if (watch(c, fd, k, EPOLLIN, EPOLL_CTL_ADD) < 0)
         client_drop(k);
+    return true;
 }
 
 static void client_answer(struct control *c, struct client *k, size_t line)
@@ -297,8 +299,10 @@ void control_serve(struct control *c)
         else
             newcomer = true;
     }
-    if (newcomer) /* last, as it may take a client's place that an event above names */
-        client_accept(c);
+    /* Last, as they may take the place of a client that an event above names; and no more than
+     * there are places, so that those who came have a turn. */
+    for (unsigned i = 0; newcomer && i < CONTROL_CLIENTS_MAX; i++)
+        newcomer = client_accept(c);
 }
 
 void control_close(struct control *c)

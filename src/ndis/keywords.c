@@ -38,6 +38,25 @@ struct ndis_keywords {
 static void (*changed)(void *arg);
 static void *changed_arg;
 
+/* Sets whose keywords are written and which the miniport has not answered yet. Their keywords are
+ * written and put back under the lock, all at once for whoever holds it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned under_way;
+
+bool ndis_keywords_hold(void)
+{
+    pthread_mutex_lock(&lock);
+    if (under_way == 0)
+        return true;
+    pthread_mutex_unlock(&lock);
+    return false;
+}
+
+void ndis_keywords_release(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
 static UCHAR field_of(const NDIS_OFFLOAD_PARAMETERS *p, size_t i)
 {
     return ((const UCHAR *)p)[keywords[i].field];
@@ -80,6 +99,7 @@ NDIS_STATUS ndis_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *
 {
     const NDIS_OFFLOAD_PARAMETERS *p = r->DATA.SET_INFORMATION.InformationBuffer;
     struct ndis_keywords *k;
+    int err;
 
     *before = NULL;
     if (!understood(p, r->DATA.SET_INFORMATION.InformationBufferLength))
@@ -91,7 +111,11 @@ NDIS_STATUS ndis_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *
     k = calloc(1, sizeof(*k));
     if (!k)
         return NDIS_STATUS_RESOURCES;
-    if (store(a, p, k)) {
+    pthread_mutex_lock(&lock);
+    under_way++;
+    err = store(a, p, k);
+    pthread_mutex_unlock(&lock);
+    if (err) {
         ndis_keywords_done(a, k, false);
         return NDIS_STATUS_RESOURCES;
     }
@@ -112,13 +136,9 @@ static void tell(struct ndis_adapter *a)
         changed(changed_arg);
 }
 
-void ndis_keywords_done(struct ndis_adapter *a, struct ndis_keywords *before, bool keep)
+static void put_back(struct ndis_adapter *a, const struct ndis_keywords *before)
 {
-    bool any = false;
-
-    for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
-        any |= before->old[i].written;
-    for (size_t i = 0; !keep && i < ARRAY_LEN(keywords); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
         if (!before->old[i].written)
             continue;
         if (before->old[i].bytes < 0)
@@ -127,6 +147,19 @@ void ndis_keywords_done(struct ndis_adapter *a, struct ndis_keywords *before, bo
             reg_set(a->key, keywords[i].name, before->old[i].type, before->old[i].value,
                     MIN_OF((size_t)before->old[i].bytes, sizeof(before->old[i].value)));
     }
+}
+
+void ndis_keywords_done(struct ndis_adapter *a, struct ndis_keywords *before, bool keep)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
+        any |= before->old[i].written;
+    pthread_mutex_lock(&lock);
+    if (!keep)
+        put_back(a, before);
+    under_way--;
+    pthread_mutex_unlock(&lock);
     free(before);
     /* This may be DISPATCH_LEVEL, and a file takes its time. */
     if (any && changed && ndis_runtime_task(a, tell))

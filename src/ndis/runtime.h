@@ -138,6 +138,10 @@ uint64_t ndis_wmi_fired(const struct ndis_adapter *a, const GUID *guid);
 /* Called at PASSIVE_LEVEL after NDIS changed standardized keywords in the registry (also when it
  * put them back, because the miniport refused). Set before adapters exist. */
 void ndis_set_keywords_changed(void (*fn)(void *arg), void *arg);
+/* For whoever copies the registry then. False while a set is under way, whose keywords may still be
+ * put back; its end will be reported. True: none begins before ndis_keywords_release. */
+bool ndis_keywords_hold(void);
+void ndis_keywords_release(void);
 
 /* MAC address, MTU, link of the adapter as registered and indicated. */
 struct ndis_adapter_info {
