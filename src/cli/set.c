@@ -10,7 +10,7 @@ static const char set_help[] =
     "in one request, so either all hold afterwards or nothing has changed. KEYWORD is a\n"
     "standardized keyword, with or without '*', in any case; VALUE is on or off, for checksums\n"
     "also tx or rx, or the keyword's number in the registry.\n\n"
-    "  longshore set vionet LsoV2IPv4=off TCPChecksumOffloadIPv4=tx\n";
+    "  longshore set nic0 LsoV2IPv4=off TCPChecksumOffloadIPv4=tx\n";
 
 int cmd_set(int argc, char **argv)
 {
