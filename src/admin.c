@@ -10,8 +10,7 @@
 #include <ctype.h>
 #include <strings.h>
 
-/* ---- The registry file ------------------------------------------------------------------------
- */
+/* ---- The registry file -------------------------------------------------------------- */
 
 static void keywords_changed(void *arg)
 {
@@ -73,8 +72,7 @@ void machine_registry_end(struct longshore *ls)
     registry_free(ls->registry);
 }
 
-/* ---- Offloads by keyword (requirements, "State model", field map) -----------------------------
- */
+/* ---- Offloads by keyword (requirements, "State model", field map) ------------------- */
 
 enum offload_row {
     ROW_IP4,

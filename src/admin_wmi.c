@@ -117,8 +117,7 @@ unsigned longshore_adapter_members(const struct longshore_adapter *a, struct lon
     return ARRAY_LEN(members);
 }
 
-/* ---- The GUIDs --------------------------------------------------------------------------------
- */
+/* ---- The GUIDs ---------------------------------------------------------------------- */
 
 static void guid_text(const GUID *g, char out[40])
 {

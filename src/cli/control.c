@@ -34,7 +34,7 @@ struct control {
     struct client clients[CONTROL_CLIENTS_MAX];
 };
 
-/* ---- The socket's place -------------------------------------------------------------------- */
+/* ---- The socket's place ------------------------------------------------------------- */
 
 /* Locks the directory that the socket stands in, so that two programs do not both find it stale.
  * Anybody can hold the lock of a directory they can read, /tmp say: nobody is waited for long. */
@@ -164,8 +164,7 @@ int control_fd(const struct control *c)
     return c->epoll;
 }
 
-/* ---- Clients ----------------------------------------------------------------------------------
- */
+/* ---- Clients ------------------------------------------------------------------------ */
 
 static void client_drop(struct client *k)
 {

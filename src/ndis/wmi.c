@@ -57,7 +57,7 @@ const struct ndis_wmi_guid *ndis_wmi_find(const GUID *guid)
     return NULL;
 }
 
-/* ---- Flattening (CFG-23) ------------------------------------------------------------------ */
+/* ---- Flattening (CFG-23) ------------------------------------------------------------ */
 
 /* SAME copies members of like name; a bit-field becomes a whole ULONG by assignment. */
 #define SAME(part, member) to->part.member = from->part.member
@@ -155,7 +155,7 @@ void ndis_wmi_flatten_connection(const NDIS_TCP_CONNECTION_OFFLOAD *from,
     };
 }
 
-/* ---- Query and set ------------------------------------------------------------------------ */
+/* ---- Query and set ------------------------------------------------------------------ */
 
 static NDIS_STATUS copy_flat(const void *flat, ULONG size, void *buffer, ULONG *bytes)
 {
@@ -220,7 +220,7 @@ NDIS_STATUS ndis_wmi_set(struct ndis_adapter *a, const GUID *guid, const void *b
     return ndis_adapter_request(a, NdisRequestSetInformation, g->oid, &p, &left);
 }
 
-/* ---- Events (CFG-21) ---------------------------------------------------------------------- */
+/* ---- Events (CFG-21) ---------------------------------------------------------------- */
 
 static int event_of(NDIS_STATUS code)
 {
