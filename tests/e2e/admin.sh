@@ -218,8 +218,11 @@ start alpha --tap t0 --wire tap:w0
 [ "$(ls "$XDG_RUNTIME_DIR/longshore")" = alpha.sock ]
 result "a stale socket is replaced" $?
 alpha=$pid
-start alpha --tap t1 --wire tap:w1 --control "$work/own.sock" 2>/dev/null # alpha answers: the first one does
-sleep 0.5
+start alpha --tap t1 --wire tap:w1 --control "$work/own.sock" # returns early: the first alpha answers
+for i in $(seq 200); do
+    [ -S "$work/own.sock" ] && break
+    sleep 0.05
+done
 ok "own path" "$longshore" offloads --control "$work/own.sock"
 stop "$pid"
 stop "$alpha"
