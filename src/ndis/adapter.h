@@ -148,11 +148,14 @@ struct ndis_adapter {
 
     /* offload.c */
     NDIS_OFFLOAD hardware, current;
-    bool connection_present;
-    NDIS_TCP_CONNECTION_OFFLOAD connection_hardware, connection_current;
+    uint64_t shrunk_ns; /* when the hardware view fell below the current one; 0: it has not */
     NDIS_OFFLOAD_ENCAPSULATION encapsulation; /* last accepted */
     bool encapsulation_set;
-    UCHAR connection_parameters[64]; /* last accepted NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS */
+
+    /* connection_offload.c */
+    bool connection_present, connection_paused;
+    NDIS_TCP_CONNECTION_OFFLOAD connection_hardware, connection_current;
+    NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS connection_parameters; /* last accepted */
     ULONG connection_parameters_bytes;
 
     /* status.c */

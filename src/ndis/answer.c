@@ -41,13 +41,11 @@ static NDIS_STATUS offload_view(struct ndis_adapter *a, NDIS_OID_REQUEST *r, boo
 static NDIS_STATUS connection_view(struct ndis_adapter *a, NDIS_OID_REQUEST *r, bool hardware)
 {
     NDIS_TCP_CONNECTION_OFFLOAD c;
-    bool present;
 
-    pthread_spin_lock(&a->lock);
-    present = a->connection_present;
-    c = hardware ? a->connection_hardware : a->connection_current;
-    pthread_spin_unlock(&a->lock);
-    return present ? copy_out(r, &c, c.Header.Size) : NDIS_STATUS_NOT_SUPPORTED;
+    if (!ndis_connection_view(a, hardware, &c))
+        return NDIS_STATUS_NOT_SUPPORTED;
+    r->SupportedRevision = c.Header.Revision;
+    return copy_out(r, &c, c.Header.Size);
 }
 
 static NDIS_STATUS encapsulation_view(struct ndis_adapter *a, NDIS_OID_REQUEST *r)
@@ -65,18 +63,17 @@ static NDIS_STATUS encapsulation_view(struct ndis_adapter *a, NDIS_OID_REQUEST *
 
 static NDIS_STATUS connection_parameters_view(struct ndis_adapter *a, NDIS_OID_REQUEST *r)
 {
-    UCHAR p[sizeof(a->connection_parameters)];
+    NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS p;
+    NDIS_TCP_CONNECTION_OFFLOAD c;
     ULONG bytes;
-    bool present;
 
-    pthread_spin_lock(&a->lock);
-    present = a->connection_present;
-    bytes = a->connection_parameters_bytes;
-    memcpy(p, a->connection_parameters, sizeof(p));
-    pthread_spin_unlock(&a->lock);
-    if (!present)
+    if (!ndis_connection_view(a, true, &c))
         return NDIS_STATUS_NOT_SUPPORTED;
-    return bytes ? copy_out(r, p, bytes) : NDIS_STATUS_INVALID_STATE;
+    bytes = ndis_connection_parameters(a, &p);
+    if (!bytes)
+        return NDIS_STATUS_INVALID_STATE;
+    r->SupportedRevision = p.Header.Revision;
+    return copy_out(r, &p, bytes);
 }
 
 static NDIS_STATUS link_view(struct ndis_adapter *a, NDIS_OID_REQUEST *r, NDIS_OID oid)

@@ -214,9 +214,10 @@ NDIS_STATUS ndis_oid_refresh_filter(struct ndis_adapter *a)
 /* ENC-22: what NDIS tracks, again, after a reset that lost it. */
 void ndis_oid_restore(struct ndis_adapter *a)
 {
+    NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS c;
+    ULONG filter, count, bytes = ndis_connection_parameters(a, &c);
     NDIS_OFFLOAD_ENCAPSULATION e;
     UCHAR list[64][6];
-    ULONG filter, count;
     bool active;
 
     pthread_spin_lock(&a->lock);
@@ -230,4 +231,7 @@ void ndis_oid_restore(struct ndis_adapter *a)
     set_filter(a, filter);
     if (active)
         ndis_oid_internal(a, NdisRequestSetInformation, OID_OFFLOAD_ENCAPSULATION, &e, sizeof(e));
+    if (bytes)
+        ndis_oid_internal(a, NdisRequestSetInformation, OID_TCP_CONNECTION_OFFLOAD_PARAMETERS, &c,
+                          bytes);
 }

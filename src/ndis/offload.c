@@ -6,6 +6,10 @@
  */
 #include "ndis/private.h"
 
+#include "nt/processor.h"
+
+enum { FOLLOW_SECONDS = 2 };
+
 static const USHORT offload_sizes[] = {
     0,
     NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1,
@@ -35,12 +39,13 @@ void ndis_offload_reset(struct ndis_adapter *a)
 {
     pthread_spin_lock(&a->lock);
     a->offload_set = false;
-    a->connection_present = false;
     a->encapsulation_set = false;
-    a->connection_parameters_bytes = 0;
+    a->shrunk_ns = 0;
     memset(&a->hardware, 0, sizeof(a->hardware));
     memset(&a->current, 0, sizeof(a->current));
     pthread_spin_unlock(&a->lock);
+    atomic_store(&a->rx_validation, false);
+    ndis_connection_reset(a);
 }
 
 NDIS_STATUS ndis_offload_check(struct ndis_adapter *a, const NDIS_OFFLOAD *o, ULONG bytes,
@@ -141,49 +146,6 @@ bool ndis_offload_within(const NDIS_OFFLOAD *current, const NDIS_OFFLOAD *hardwa
     return !beyond;
 }
 
-static NDIS_STATUS check_connection(struct ndis_adapter *a, const NDIS_TCP_CONNECTION_OFFLOAD *c)
-{
-    if (c->Header.Type == NDIS_OBJECT_TYPE_DEFAULT &&
-        c->Header.Revision >= NDIS_TCP_CONNECTION_OFFLOAD_REVISION_1 &&
-        c->Header.Size >= NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_REVISION_1)
-        return NDIS_STATUS_SUCCESS;
-    ndis_adapter_finding(a, "CON-1",
-                         "an NDIS_TCP_CONNECTION_OFFLOAD of type 0x%02x revision %u size %u",
-                         c->Header.Type, c->Header.Revision, c->Header.Size);
-    return NDIS_STATUS_FAILURE;
-}
-
-static void connection_copy(NDIS_TCP_CONNECTION_OFFLOAD *to,
-                            const NDIS_TCP_CONNECTION_OFFLOAD *from)
-{
-    memset(to, 0, sizeof(*to));
-    memcpy(to, from, MIN_OF(sizeof(*to), (size_t)from->Header.Size));
-    to->Header.Size = MIN_OF(from->Header.Size, (USHORT)sizeof(*to));
-}
-
-static NDIS_STATUS take_connection(struct ndis_adapter *a,
-                                   const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o)
-{
-    const NDIS_TCP_CONNECTION_OFFLOAD *now = o->DefaultTcpConnectionOffloadConfiguration;
-    const NDIS_TCP_CONNECTION_OFFLOAD *hardware = o->TcpConnectionOffloadHardwareCapabilities;
-
-    if (!now && !hardware)
-        return NDIS_STATUS_SUCCESS;
-    if (!now || !hardware) {
-        ndis_adapter_finding(a, "CON-1", "only one of the two connection offload pointers is set");
-        return NDIS_STATUS_FAILURE;
-    }
-    if (check_connection(a, now) != NDIS_STATUS_SUCCESS ||
-        check_connection(a, hardware) != NDIS_STATUS_SUCCESS)
-        return NDIS_STATUS_FAILURE;
-    pthread_spin_lock(&a->lock);
-    connection_copy(&a->connection_current, now);
-    connection_copy(&a->connection_hardware, hardware);
-    a->connection_present = hardware->Encapsulation != 0; /* CON-2 */
-    pthread_spin_unlock(&a->lock);
-    return NDIS_STATUS_SUCCESS;
-}
-
 NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a,
                                     const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o)
 {
@@ -208,7 +170,7 @@ NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a,
             ndis_adapter_finding(a, "INIT-8", "%s is switched on beyond what the hardware can do",
                                  field);
     }
-    status = take_connection(a, o);
+    status = ndis_connection_attributes(a, o);
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     pthread_spin_lock(&a->lock);
@@ -224,25 +186,56 @@ NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a,
 static bool offload_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
 {
     const NDIS_OFFLOAD *o = s->StatusBuffer;
-    bool hardware = s->StatusCode == NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES;
-    NDIS_OFFLOAD against;
+    bool hardware = s->StatusCode == NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES, within;
     const char *field;
 
     if (ndis_offload_check(a, o, s->StatusBufferSize, "CFG-8") != NDIS_STATUS_SUCCESS)
         return false;
     pthread_spin_lock(&a->lock);
     offload_copy(hardware ? &a->hardware : &a->current, o);
-    against = a->hardware;
     if (!a->offload_set && hardware)
         offload_copy(&a->current, o);
     a->offload_set = true;
+    within = ndis_offload_within(&a->current, &a->hardware, &field);
+    a->shrunk_ns = within || !hardware ? 0 : nt_now_ns();
     pthread_spin_unlock(&a->lock);
-    /* A shrinking hardware view is followed by a current one, which is the one to judge (CFG-14).
-     */
-    if (!hardware && !ndis_offload_within(o, &against, &field))
+    if (!hardware && !within)
         ndis_adapter_finding(a, "CFG-7", "indicated %s as on, beyond what the hardware can do",
                              field);
     return true;
+}
+
+/* A shrinking hardware view is to be followed by a current one, unless that came before (CFG-14).
+ */
+void ndis_offload_check_time(struct ndis_adapter *a)
+{
+    uint64_t limit = (uint64_t)(FOLLOW_SECONDS * ndis_time_factor * 1e9), now = nt_now_ns();
+    bool late;
+
+    pthread_spin_lock(&a->lock);
+    late = a->shrunk_ns && now > a->shrunk_ns + limit;
+    if (late)
+        a->shrunk_ns = 0;
+    pthread_spin_unlock(&a->lock);
+    if (late)
+        ndis_adapter_finding(a, "CFG-14",
+                             "the hardware lost something that is on, and no current "
+                             "configuration without it was indicated within %d s",
+                             FOLLOW_SECONDS);
+}
+
+void ndis_encapsulation_merge(NDIS_OFFLOAD_ENCAPSULATION *known,
+                              const NDIS_OFFLOAD_ENCAPSULATION *now, bool was_set)
+{
+    NDIS_OFFLOAD_ENCAPSULATION before = {0};
+
+    if (was_set)
+        before = *known;
+    memcpy(known, now, sizeof(*known));
+    if (known->IPv4.Enabled == NDIS_OFFLOAD_SET_NO_CHANGE)
+        memcpy(&known->IPv4, &before.IPv4, sizeof(known->IPv4));
+    if (known->IPv6.Enabled == NDIS_OFFLOAD_SET_NO_CHANGE)
+        memcpy(&known->IPv6, &before.IPv6, sizeof(known->IPv6));
 }
 
 static bool encapsulation_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
@@ -251,79 +244,20 @@ static bool encapsulation_indicated(struct ndis_adapter *a, const NDIS_STATUS_IN
 
     if (s->StatusBufferSize < NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1 ||
         e->Header.Type != NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION ||
-        e->Header.Size < NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1) {
+        e->Header.Revision < NDIS_OFFLOAD_ENCAPSULATION_REVISION_1 ||
+        e->Header.Size < NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1 ||
+        e->Header.Size > s->StatusBufferSize) {
         ndis_adapter_finding(
             a, "ENC-25", "an encapsulation change with a bad NDIS_OFFLOAD_ENCAPSULATION (%u bytes)",
             s->StatusBufferSize);
         return false;
     }
     pthread_spin_lock(&a->lock);
-    memcpy(&a->encapsulation, e, MIN_OF(sizeof(a->encapsulation), (size_t)s->StatusBufferSize));
+    ndis_encapsulation_merge(&a->encapsulation, e, a->encapsulation_set);
     a->encapsulation_set = true;
     pthread_spin_unlock(&a->lock);
+    atomic_store(&a->rx_validation, false); /* asked anew: it may be off now */
     return true;
-}
-
-static bool connection_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
-{
-    const NDIS_TCP_CONNECTION_OFFLOAD *c = s->StatusBuffer;
-    bool hardware = s->StatusCode != NDIS_STATUS_OFFLOAD_RESUME;
-
-    if (s->StatusBufferSize < NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_REVISION_1 ||
-        check_connection(a, c) != NDIS_STATUS_SUCCESS || c->Header.Size > s->StatusBufferSize)
-        return !hardware; /* a resume without a structure is legal */
-    pthread_spin_lock(&a->lock);
-    connection_copy(hardware ? &a->connection_hardware : &a->connection_current, c);
-    if (hardware)
-        a->connection_present = c->Encapsulation != 0;
-    pthread_spin_unlock(&a->lock);
-    return true;
-}
-
-NDIS_STATUS ndis_offload_connection_set(struct ndis_adapter *a, NDIS_OID_REQUEST *r,
-                                        NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS *p)
-{
-    const NDIS_TCP_CONNECTION_OFFLOAD *c = r->DATA.SET_INFORMATION.InformationBuffer;
-    bool newer = ndis_offload_revision(a->driver) >= NDIS_OFFLOAD_REVISION_3;
-
-    if (!c || r->DATA.SET_INFORMATION.InformationBufferLength <
-                  NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_REVISION_1) {
-        r->DATA.SET_INFORMATION.BytesNeeded = NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_REVISION_1;
-        return NDIS_STATUS_INVALID_LENGTH;
-    }
-    /* Numbers other than Encapsulation are the defaults of the parameters page. */
-    *p = (NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS){
-        .Header = {NDIS_OBJECT_TYPE_DEFAULT,
-                   newer ? NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS_REVISION_2
-                         : NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS_REVISION_1,
-                   newer ? NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_PARAMETERS_REVISION_2
-                         : NDIS_SIZEOF_TCP_CONNECTION_OFFLOAD_PARAMETERS_REVISION_1},
-        .TicksPerSecond = 1000,
-        .TcpAckFrequency = 2,
-        .TcpDelayedAckTicks = 200,
-        .TcpMaximumRetransmissions = 5,
-        .TcpDoubtReachabilityRetransmissions = 3,
-        .TcpSwsPreventionTicks = 5000,
-        .TcpDuplicateAckThreshold = 2,
-        .TcpPushTicks = 500,
-        .NceStaleTicks = 30000,
-    };
-    p->Encapsulation.Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION,
-                                                   NDIS_OFFLOAD_ENCAPSULATION_REVISION_1,
-                                                   NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1};
-    p->Encapsulation.IPv4.Enabled =
-        c->SupportIPv4 == NDIS_OFFLOAD_SUPPORTED ? NDIS_OFFLOAD_SET_ON : NDIS_OFFLOAD_SET_OFF;
-    p->Encapsulation.IPv6.Enabled =
-        c->SupportIPv6 == NDIS_OFFLOAD_SUPPORTED ? NDIS_OFFLOAD_SET_ON : NDIS_OFFLOAD_SET_OFF;
-    if (p->Encapsulation.IPv4.Enabled == NDIS_OFFLOAD_SET_ON) {
-        p->Encapsulation.IPv4.EncapsulationType = NDIS_ENCAPSULATION_IEEE_802_3;
-        p->Encapsulation.IPv4.HeaderSize = 14;
-    }
-    if (p->Encapsulation.IPv6.Enabled == NDIS_OFFLOAD_SET_ON) {
-        p->Encapsulation.IPv6.EncapsulationType = NDIS_ENCAPSULATION_IEEE_802_3;
-        p->Encapsulation.IPv6.HeaderSize = 14;
-    }
-    return NDIS_STATUS_SUCCESS;
 }
 
 bool ndis_offload_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
@@ -335,7 +269,7 @@ bool ndis_offload_indicated(struct ndis_adapter *a, const NDIS_STATUS_INDICATION
     case NDIS_STATUS_OFFLOAD_ENCASPULATION_CHANGE:
         return encapsulation_indicated(a, s);
     default:
-        return connection_indicated(a, s);
+        return ndis_connection_indicated(a, s);
     }
 }
 

@@ -95,21 +95,6 @@ static void judge_result(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS
         ndis_adapter_finding(a, "GEN-27", "OID 0x%08x: a bad length without BytesNeeded", oid);
 }
 
-/* A family that a set leaves as it is keeps what was set before (ENC-5): a reset replays both (ENC-22). */
-static void record_encapsulation(struct ndis_adapter *a, const void *buffer)
-{
-    NDIS_OFFLOAD_ENCAPSULATION before = {0}, *known = &a->encapsulation;
-
-    if (a->encapsulation_set)
-        before = *known;
-    memcpy(known, buffer, sizeof(*known));
-    if (known->IPv4.Enabled == NDIS_OFFLOAD_SET_NO_CHANGE)
-        memcpy(&known->IPv4, &before.IPv4, sizeof(known->IPv4));
-    if (known->IPv6.Enabled == NDIS_OFFLOAD_SET_NO_CHANGE)
-        memcpy(&known->IPv6, &before.IPv6, sizeof(known->IPv6));
-    a->encapsulation_set = true;
-}
-
 /* What NDIS remembers of a set that the miniport accepted. */
 static void record(struct ndis_adapter *a, const NDIS_OID_REQUEST *r)
 {
@@ -118,14 +103,14 @@ static void record(struct ndis_adapter *a, const NDIS_OID_REQUEST *r)
 
     if (!is_set(r) || !buffer)
         return;
+    if (r->DATA.SET_INFORMATION.Oid == OID_TCP_CONNECTION_OFFLOAD_PARAMETERS)
+        ndis_connection_record(a, buffer, bytes);
+    if (r->DATA.SET_INFORMATION.Oid != OID_OFFLOAD_ENCAPSULATION ||
+        bytes < sizeof(a->encapsulation))
+        return;
     pthread_spin_lock(&a->lock);
-    if (r->DATA.SET_INFORMATION.Oid == OID_OFFLOAD_ENCAPSULATION &&
-        bytes >= sizeof(a->encapsulation))
-        record_encapsulation(a, buffer);
-    if (r->DATA.SET_INFORMATION.Oid == OID_TCP_CONNECTION_OFFLOAD_PARAMETERS) {
-        a->connection_parameters_bytes = MIN_OF(bytes, (ULONG)sizeof(a->connection_parameters));
-        memcpy(a->connection_parameters, buffer, a->connection_parameters_bytes);
-    }
+    ndis_encapsulation_merge(&a->encapsulation, buffer, a->encapsulation_set);
+    a->encapsulation_set = true;
     pthread_spin_unlock(&a->lock);
 }
 
@@ -193,7 +178,7 @@ static NDIS_STATUS combine(struct ndis_oid *o)
  * names. */
 static NDIS_STATUS translate_connection(struct ndis_oid *o)
 {
-    NDIS_STATUS status = ndis_offload_connection_set(o->adapter, o->request, &o->connection);
+    NDIS_STATUS status = ndis_connection_translate(o->adapter, o->request, &o->connection);
 
     if (status != NDIS_STATUS_SUCCESS)
         return status;

@@ -76,10 +76,29 @@ NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a,
                                     const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o);
 bool ndis_offload_indicated(struct ndis_adapter *a,
                             const NDIS_STATUS_INDICATION *s); /* false: not to be passed on */
-/* A set of the connection hardware capabilities as a set of the parameters (CON-6). */
-NDIS_STATUS ndis_offload_connection_set(struct ndis_adapter *a, NDIS_OID_REQUEST *r,
-                                        NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS *p);
 void ndis_offload_reset(struct ndis_adapter *a);
+void ndis_offload_check_time(struct ndis_adapter *a);
+/* A family that `now` leaves as it is keeps what was known of it (ENC-5). a->lock held. */
+void ndis_encapsulation_merge(NDIS_OFFLOAD_ENCAPSULATION *known,
+                              const NDIS_OFFLOAD_ENCAPSULATION *now, bool was_set);
+
+/* connection_offload.c: the control plane of connection offload, apart from task offload (CON-10).
+ */
+NDIS_STATUS ndis_connection_attributes(struct ndis_adapter *a,
+                                       const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o);
+bool ndis_connection_indicated(struct ndis_adapter *a,
+                               const NDIS_STATUS_INDICATION *s); /* false: not to be passed on */
+/* A set of the hardware capabilities as a set of the parameters (CON-6). */
+NDIS_STATUS ndis_connection_translate(struct ndis_adapter *a, NDIS_OID_REQUEST *r,
+                                      NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS *p);
+/* A set of the parameters that the miniport accepted. */
+void ndis_connection_record(struct ndis_adapter *a, const void *buffer, ULONG bytes);
+/* The view that queries get; false: no connection offload. */
+bool ndis_connection_view(struct ndis_adapter *a, bool hardware, NDIS_TCP_CONNECTION_OFFLOAD *out);
+/* The last accepted parameters; 0: none. */
+ULONG ndis_connection_parameters(struct ndis_adapter *a,
+                                 NDIS_TCP_CONNECTION_OFFLOAD_PARAMETERS *out);
+void ndis_connection_reset(struct ndis_adapter *a);
 
 /* keywords.c: OID_TCP_OFFLOAD_PARAMETERS and the standardized keywords (requirements, "Field map").
  */

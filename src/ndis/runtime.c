@@ -154,6 +154,7 @@ static struct ndis_adapter *due_adapter(uint64_t now)
         struct ndis_adapter *a = list_entry(pos, struct ndis_adapter, all_link);
 
         ndis_oid_check_time(a);
+        ndis_offload_check_time(a);
         if (!ndis_pnp_due(a, now) || pthread_mutex_trylock(&a->operation))
             continue;
         found = a;

@@ -11,7 +11,7 @@ static bool is_offload(NDIS_STATUS code)
            code == NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES ||
            code == NDIS_STATUS_OFFLOAD_ENCASPULATION_CHANGE ||
            code == NDIS_STATUS_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES ||
-           code == NDIS_STATUS_OFFLOAD_RESUME;
+           code == NDIS_STATUS_OFFLOAD_PAUSE || code == NDIS_STATUS_OFFLOAD_RESUME;
 }
 
 /* False: so wrong that nothing in it can be used. */

@@ -24,7 +24,8 @@ struct rig_miniport {
     _Atomic(BOOLEAN) hang;
     NDIS_OFFLOAD now, hardware;
     NDIS_TCP_CONNECTION_OFFLOAD connection_offload;
-    NDIS_STATUS attributes_status[8]; /* of each NdisMSetMiniportAttributes */
+    NDIS_TCP_CONNECTION_OFFLOAD *connection_now; /* NULL: the same as connection_offload */
+    NDIS_STATUS attributes_status[8];            /* of each NdisMSetMiniportAttributes */
     unsigned attributes;
     void (*in_init)(NDIS_HANDLE adapter);
     NDIS_STATUS (*in_oid)(NDIS_OID_REQUEST *r); /* decides instead of `oid` */
@@ -136,7 +137,8 @@ static inline NDIS_STATUS rig_set_offload(void)
     };
 
     if (mp.connection) {
-        o.DefaultTcpConnectionOffloadConfiguration = &mp.connection_offload;
+        o.DefaultTcpConnectionOffloadConfiguration =
+            mp.connection_now ? mp.connection_now : &mp.connection_offload;
         o.TcpConnectionOffloadHardwareCapabilities = &mp.connection_offload;
     }
     return rig_attribute(&o);
