@@ -31,6 +31,7 @@ enum ndis_handle_kind {
     NDIS_H_NB_POOL = 0x4e425050,
     NDIS_H_TIMER = 0x54494d52,
     NDIS_H_WORK_ITEM = 0x574f524b,
+    NDIS_H_DEVICE = 0x44455643,
     NDIS_H_DEAD = 0xdeaddead,
 };
 

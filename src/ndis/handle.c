@@ -67,6 +67,8 @@ static const char *kind_name(uint32_t kind)
         return "a timer";
     case NDIS_H_WORK_ITEM:
         return "a work item";
+    case NDIS_H_DEVICE:
+        return "a control device";
     default:
         return "nothing known";
     }

@@ -118,3 +118,6 @@ unsigned ndis_interrupt_abandon(struct ndis_adapter *a);
 /* pnp.c */
 bool ndis_pnp_due(struct ndis_adapter *a, uint64_t now);
 void ndis_pnp_service(struct ndis_adapter *a);
+
+/* device.c: what drivers left behind. */
+void ndis_devices_fini(void);

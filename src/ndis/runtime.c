@@ -248,6 +248,7 @@ void ndis_stop(void)
     pthread_join(pnp_thread, NULL);
     pnp_running = false;
     pthread_cond_destroy(&task_cond);
+    ndis_devices_fini();
 }
 
 void ndis_adapter_finding(struct ndis_adapter *a, const char *rule, const char *fmt, ...)
