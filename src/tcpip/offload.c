@@ -32,6 +32,14 @@ static bool ethernet(ULONG encapsulation)
     return (encapsulation & NDIS_ENCAPSULATION_IEEE_802_3) != 0;
 }
 
+bool tcpip_config_lists_ethernet(const NDIS_OFFLOAD *o)
+{
+    return ethernet(o->Checksum.IPv4Transmit.Encapsulation | o->Checksum.IPv4Receive.Encapsulation |
+                    o->Checksum.IPv6Transmit.Encapsulation | o->Checksum.IPv6Receive.Encapsulation |
+                    o->LsoV1.IPv4.Encapsulation | o->LsoV2.IPv4.Encapsulation |
+                    o->LsoV2.IPv6.Encapsulation);
+}
+
 static struct tcpip_offers offers_of(const NDIS_OFFLOAD *o)
 {
     struct tcpip_offers r = {0};

@@ -36,11 +36,23 @@ static NDIS_STATUS request_set(struct tcpip *t, NDIS_OID oid, void *buffer, ULON
     return wait_done(t, NdisOidRequest(t->binding, &r));
 }
 
+static void activated(struct tcpip *t, NDIS_STATUS status)
+{
+    NdisAcquireSpinLock(&t->lock);
+    t->encapsulated = status == NDIS_STATUS_SUCCESS;
+    NdisReleaseSpinLock(&t->lock);
+    tcpip_offers_update(t);
+}
+
 static VOID NTAPI TcpipOidRequestComplete(NDIS_HANDLE ProtocolBindingContext,
                                           PNDIS_OID_REQUEST OidRequest, NDIS_STATUS Status)
 {
-    (void)OidRequest;
-    signal_done(ProtocolBindingContext, Status);
+    struct tcpip *t = ProtocolBindingContext;
+
+    if (OidRequest == &t->activation)
+        activated(t, Status);
+    else
+        signal_done(t, Status);
 }
 
 static VOID NTAPI TcpipOpenAdapterCompleteEx(NDIS_HANDLE ProtocolBindingContext, NDIS_STATUS Status)
@@ -55,19 +67,43 @@ static VOID NTAPI TcpipCloseAdapterCompleteEx(NDIS_HANDLE ProtocolBindingContext
 
 /* ---- Binding -------------------------------------------------------------------------------- */
 
-/* Activation ("OID_OFFLOAD_ENCAPSULATION"): Ethernet II, 14 bytes of header, both families. */
-static NDIS_STATUS activate_offload(struct tcpip *t)
+/*
+ * Activation ("OID_OFFLOAD_ENCAPSULATION"): Ethernet II, 14 bytes of header, both families. Asked
+ * for once per binding, as soon as the configuration lists an offload for that encapsulation
+ * (ENC-19): at bind, or when an indication switches the first one on. At most DISPATCH_LEVEL.
+ */
+static void activate_offload(struct tcpip *t)
 {
-    NDIS_OFFLOAD_ENCAPSULATION e = {
-        .Header = {NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION, NDIS_OFFLOAD_ENCAPSULATION_REVISION_1,
-                   NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1},
-    };
+    NDIS_OFFLOAD_ENCAPSULATION *e = &t->activation_buffer;
+    NDIS_STATUS status;
+    bool due;
 
-    e.IPv4.Enabled = e.IPv6.Enabled = NDIS_OFFLOAD_SET_ON;
-    e.IPv4.EncapsulationType = e.IPv6.EncapsulationType = NDIS_ENCAPSULATION_IEEE_802_3;
-    e.IPv4.HeaderSize = e.IPv6.HeaderSize = FRAME_ETH_LEN;
-    return request_set(t, OID_OFFLOAD_ENCAPSULATION, &e,
-                       NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1);
+    NdisAcquireSpinLock(&t->lock);
+    due = atomic_load(&t->state) != TCPIP_UNBOUND && !t->activation_tried &&
+          tcpip_config_lists_ethernet(&t->current);
+    t->activation_tried |= due;
+    NdisReleaseSpinLock(&t->lock);
+    if (!due)
+        return;
+    memset(e, 0, sizeof *e);
+    e->Header = (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION,
+                                     NDIS_OFFLOAD_ENCAPSULATION_REVISION_1,
+                                     NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1};
+    e->IPv4.Enabled = e->IPv6.Enabled = NDIS_OFFLOAD_SET_ON;
+    e->IPv4.EncapsulationType = e->IPv6.EncapsulationType = NDIS_ENCAPSULATION_IEEE_802_3;
+    e->IPv4.HeaderSize = e->IPv6.HeaderSize = FRAME_ETH_LEN;
+    memset(&t->activation, 0, sizeof t->activation);
+    t->activation.Header =
+        (NDIS_OBJECT_HEADER){NDIS_OBJECT_TYPE_OID_REQUEST, NDIS_OID_REQUEST_REVISION_1,
+                             NDIS_SIZEOF_OID_REQUEST_REVISION_1};
+    t->activation.RequestType = NdisRequestSetInformation;
+    t->activation.DATA.SET_INFORMATION.Oid = OID_OFFLOAD_ENCAPSULATION;
+    t->activation.DATA.SET_INFORMATION.InformationBuffer = e;
+    t->activation.DATA.SET_INFORMATION.InformationBufferLength =
+        NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1;
+    status = NdisOidRequest(t->binding, &t->activation);
+    if (status != NDIS_STATUS_PENDING)
+        activated(t, status);
 }
 
 static void set_carrier(struct tcpip *t, NDIS_MEDIA_CONNECT_STATE state)
@@ -122,6 +158,8 @@ static void close_adapter(struct tcpip *t)
     t->binding = NULL;
     NdisAcquireSpinLock(&t->lock);
     t->encapsulated = false;
+    t->activation_tried = false;
+    memset(&t->current, 0, sizeof t->current);
     NdisReleaseSpinLock(&t->lock);
     tcpip_offers_update(t);
     port_set_carrier(t->tap, false);
@@ -137,11 +175,10 @@ static NDIS_STATUS start_binding(struct tcpip *t, const NDIS_BIND_PARAMETERS *p)
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     if (p->DefaultOffloadConfiguration) {
-        tcpip_config_copy(&t->current, p->DefaultOffloadConfiguration, sizeof t->current);
-        status = activate_offload(t);
         NdisAcquireSpinLock(&t->lock);
-        t->encapsulated = status == NDIS_STATUS_SUCCESS;
+        tcpip_config_copy(&t->current, p->DefaultOffloadConfiguration, sizeof t->current);
         NdisReleaseSpinLock(&t->lock);
+        activate_offload(t);
     }
     tcpip_offers_update(t);
     request_set(t, OID_GEN_CURRENT_LOOKAHEAD, &lookahead, sizeof lookahead);
@@ -230,6 +267,7 @@ static void follow_config(struct tcpip *t, const NDIS_STATUS_INDICATION *s)
     NdisReleaseSpinLock(&t->lock);
     tcpip_count(t, TCPIP_CONFIG_CHANGES, 1);
     tcpip_offers_update(t);
+    activate_offload(t);
 }
 
 static VOID NTAPI TcpipStatusEx(NDIS_HANDLE ProtocolBindingContext,

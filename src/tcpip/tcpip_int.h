@@ -40,12 +40,17 @@ struct tcpip {
     uint32_t free_count;
     bool starved; /* want_frames(false) was said */
     struct tcpip_offers offers;
-    bool encapsulated; /* OID_OFFLOAD_ENCAPSULATION was accepted */
+    bool encapsulated;     /* OID_OFFLOAD_ENCAPSULATION was accepted */
+    bool activation_tried; /* it was asked for on this binding: once, whatever came of it */
     NDIS_OFFLOAD current;
 
     /* Sends inside NDIS plus one for a running poll. Reaching zero completes a pending pause. */
     _Atomic(int64_t) busy;
     _Atomic(NET_PNP_EVENT_NOTIFICATION *) pause_event;
+
+    /* Activation has a request of its own: it may be issued from within an indication. */
+    NDIS_OID_REQUEST activation;
+    NDIS_OFFLOAD_ENCAPSULATION activation_buffer;
 
     KEVENT done; /* a pending open, close or request */
     NDIS_STATUS done_status;
@@ -83,4 +88,6 @@ enum tcpip_request tcpip_request_write(struct tcpip *t, const struct tcpip_offer
 bool tcpip_verdict_read(const NET_BUFFER_LIST *nbl, struct frame_offload *offload);
 /* Recomputes offers from current/encapsulated and tells the TAP. Takes the lock. */
 void tcpip_offers_update(struct tcpip *t);
+/* Some offload is listed for Ethernet encapsulation (ENC-19). */
+bool tcpip_config_lists_ethernet(const NDIS_OFFLOAD *o);
 void tcpip_config_copy(NDIS_OFFLOAD *dst, const NDIS_OFFLOAD *src, ULONG bytes);

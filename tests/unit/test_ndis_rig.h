@@ -54,6 +54,7 @@ static struct rig {
     NDIS_STATUS codes[32];
     unsigned status_count;
     _Atomic(bool) last_reached;
+    unsigned offload_queries; /* of the two views, by anybody */
 } rig;
 
 static NDIS_OID rig_supported[] = {OID_GEN_CURRENT_PACKET_FILTER, OID_OFFLOAD_ENCAPSULATION,
@@ -363,9 +364,12 @@ static void rig_on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST
 {
     (void)arg;
     (void)a;
-    (void)r;
     (void)status;
     rig.last_reached = reached;
+    if (r->RequestType == NdisRequestQueryInformation &&
+        (r->DATA.QUERY_INFORMATION.Oid == OID_TCP_OFFLOAD_CURRENT_CONFIG ||
+         r->DATA.QUERY_INFORMATION.Oid == OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES))
+        rig.offload_queries++;
 }
 
 /* One setup per test: `mp` must hold what DriverEntry needs (minor, intermediate) before rig_up. */
