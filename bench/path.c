@@ -125,7 +125,8 @@ static int measure(struct path_bench *b, enum path_kind kind, unsigned round)
     struct why why = {0};
 
     if (kind >= PATH_LSO_ON &&
-        longshore_adapter_set(b->a, "LsoV2IPv4", kind == PATH_LSO_ON ? "on" : "off", &error) < 0)
+        (longshore_adapter_set(b->a, "LsoV1IPv4", "off", &error) < 0 || /* it would take over */
+         longshore_adapter_set(b->a, "LsoV2IPv4", kind == PATH_LSO_ON ? "on" : "off", &error) < 0))
         return cli_error("%s", error.text);
     if (traffic_start(&t, &why) < 0)
         return cli_error("%s", why.text);

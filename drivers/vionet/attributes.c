@@ -51,6 +51,7 @@ static const struct keyword {
     {NDIS_STRING_CONST("*UDPChecksumOffloadIPv6"), 3},
     {NDIS_STRING_CONST("*LsoV2IPv4"), 1},
     {NDIS_STRING_CONST("*LsoV2IPv6"), 1},
+    {NDIS_STRING_CONST("*LsoV1IPv4"), 1}, /* not in the INF: KEY-9 */
 };
 
 /* A keyword that is absent, unreadable or out of range keeps its default, which is "on" (KEY-20,

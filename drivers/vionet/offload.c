@@ -21,7 +21,8 @@ enum {
 
 /* Transmit bits of the keywords stand in the order of the keywords. */
 _Static_assert(VIONET_TX_IP4 == 1 << VIONET_IP4 && VIONET_TX_UDP6 == 1 << VIONET_UDP6 &&
-                   VIONET_ON_LSO2_4 == 1 << VIONET_LSO2_4 && VIONET_ON_LSO2_6 == 1 << VIONET_LSO2_6,
+                   VIONET_ON_LSO2_4 == 1 << VIONET_LSO2_4 &&
+                   VIONET_ON_LSO2_6 == 1 << VIONET_LSO2_6 && VIONET_ON_LSO1 == 1 << VIONET_LSO1,
                "order");
 
 void vionet_offload_init(struct vionet_adapter *a)
@@ -36,6 +37,7 @@ void vionet_offload_init(struct vionet_adapter *a)
     o->able[VIONET_TCP6] = o->able[VIONET_UDP6] = both;
     o->able[VIONET_LSO2_4] = tx && vionet_has(a, VIRTIO_NET_F_HOST_TSO4);
     o->able[VIONET_LSO2_6] = tx && vionet_has(a, VIRTIO_NET_F_HOST_TSO6);
+    o->able[VIONET_LSO1] = o->able[VIONET_LSO2_4]; /* the card does not tell them apart */
     NdisMoveMemory(o->value, o->able, sizeof o->value);
     o->encapsulated4 = o->encapsulated6 = FALSE;
     vionet_offload_update(a);
@@ -95,10 +97,18 @@ static void describe_checksum(const UCHAR *v, NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
     c->IPv6Receive.UdpChecksum = (v[VIONET_UDP6] & RECEIVE) != 0;
 }
 
-static void describe_large_send(const UCHAR *v, NDIS_TCP_LARGE_SEND_OFFLOAD_V2 *l)
+static void describe_large_send(const UCHAR *v, NDIS_TCP_LARGE_SEND_OFFLOAD_V1 *v1,
+                                NDIS_TCP_LARGE_SEND_OFFLOAD_V2 *l)
 {
     const ULONG tx = NDIS_ENCAPSULATION_IEEE_802_3 | NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB;
 
+    if (v[VIONET_LSO1]) {
+        v1->IPv4.Encapsulation = tx;
+        v1->IPv4.MaxOffLoadSize = VIONET_MAX_OFFLOAD;
+        v1->IPv4.MinSegmentCount = MIN_SEGMENTS;
+        v1->IPv4.TcpOptions = NDIS_OFFLOAD_SUPPORTED;
+        v1->IPv4.IpOptions = NDIS_OFFLOAD_SUPPORTED;
+    }
     if (v[VIONET_LSO2_4]) {
         l->IPv4.Encapsulation = tx;
         l->IPv4.MaxOffLoadSize = VIONET_MAX_OFFLOAD;
@@ -122,7 +132,7 @@ void vionet_offload_describe(const struct vionet_adapter *a, BOOLEAN hardware, N
     out->Header.Revision = NDIS_OFFLOAD_REVISION_1;
     out->Header.Size = NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1;
     describe_checksum(v, &out->Checksum);
-    describe_large_send(v, &out->LsoV2);
+    describe_large_send(v, &out->LsoV1, &out->LsoV2);
 }
 
 static BOOLEAN offers_anything(const struct vionet_adapter *a)
@@ -183,7 +193,7 @@ static BOOLEAN nothing_absent(const NDIS_OFFLOAD_PARAMETERS *p)
 {
     UCHAR unused;
 
-    return want_switch(p->LsoV1, FALSE, &unused) && want_switch(p->IPsecV1, FALSE, &unused) &&
+    return want_switch(p->IPsecV1, FALSE, &unused) &&
            want_switch(p->TcpConnectionIPv4, FALSE, &unused) &&
            want_switch(p->TcpConnectionIPv6, FALSE, &unused);
 }
@@ -197,6 +207,7 @@ static BOOLEAN parameters_fit(const NDIS_OFFLOAD_PARAMETERS *p, const UCHAR *abl
            want_checksum(p->UDPIPv4Checksum, able[VIONET_UDP4], &value[VIONET_UDP4]) &&
            want_checksum(p->TCPIPv6Checksum, able[VIONET_TCP6], &value[VIONET_TCP6]) &&
            want_checksum(p->UDPIPv6Checksum, able[VIONET_UDP6], &value[VIONET_UDP6]) &&
+           want_switch(p->LsoV1, able[VIONET_LSO1], &value[VIONET_LSO1]) &&
            want_switch(p->LsoV2IPv4, able[VIONET_LSO2_4], &value[VIONET_LSO2_4]) &&
            want_switch(p->LsoV2IPv6, able[VIONET_LSO2_6], &value[VIONET_LSO2_6]);
 }

@@ -40,6 +40,7 @@ struct send {
     ULONG copied,
         keep;  /* bytes copied; of these, bytes that were changed and must replace the original */
     ULONG tag; /* bytes that insertion of a tag adds */
+    BOOLEAN version1; /* of large send */
     struct vionet_headers h;
 };
 
@@ -150,13 +151,13 @@ static NDIS_STATUS add_checksums(struct send *s, NDIS_TCP_IP_CHECKSUM_NET_BUFFER
 /* Where the payload of a large send begins; 0 when this is no packet that may be cut. */
 static ULONG large_payload_at(struct send *s, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q)
 {
-    ULONG tcp = q.LsoV2Transmit.TcpHeaderOffset, payload;
-    UCHAR version = q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 ? 6 : 4;
+    ULONG tcp = q.LsoV2Transmit.TcpHeaderOffset, payload; /* in the same place in version 1 */
+    BOOLEAN v6 = !s->version1 && q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6;
 
     if (!copy_up_to(s, NDIS_LARGE_SEND_OFFLOAD_MAX_HEADER_LENGTH))
         return 0;
     vionet_headers_parse(s->frame, s->copied, &s->h);
-    if (s->h.version != version || s->h.protocol != PROTOCOL_TCP || s->h.fragment ||
+    if (s->h.version != (v6 ? 6 : 4) || s->h.protocol != PROTOCOL_TCP || s->h.fragment ||
         s->h.transport != tcp || tcp + TCP_BYTES > s->copied)
         return 0;
     if (s->frame[tcp + 13] & (TCP_SYN | TCP_RST | TCP_URG))
@@ -168,8 +169,8 @@ static ULONG large_payload_at(struct send *s, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BU
     return payload;
 }
 
-/* Version 2 leaves the IP length open and the TCP length out of the pseudo-header sum; virtio wants
- * both of the whole packet. */
+/* Both versions leave the TCP length out of the pseudo-header sum, version 2 leaves the IP length
+ * open; virtio wants both of the whole packet. */
 static void finish_large_headers(struct send *s)
 {
     PUCHAR ip = s->frame + s->h.ip, tcp = s->frame + s->h.transport;
@@ -181,7 +182,8 @@ static void finish_large_headers(struct send *s)
         return;
     }
     put16(ip + 2, s->frame_bytes - s->h.ip);
-    put16(ip + 4, get16(ip + 4) & ID_MASK);
+    if (!s->version1)
+        put16(ip + 4, get16(ip + 4) & ID_MASK);
     fill_ip4_checksum(s);
 }
 
@@ -199,6 +201,7 @@ static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
     finish_large_headers(s);
     s->keep = payload_at;
     ask_checksum(s, TCP_CHECKSUM);
+    s->t->large_bytes = payload;
     if (payload <= mss)
         return NDIS_STATUS_SUCCESS; /* one ordinary frame */
     if (cwr && !vionet_has(s->a, VIRTIO_NET_F_HOST_ECN))
@@ -213,20 +216,36 @@ static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
     return NDIS_STATUS_SUCCESS;
 }
 
+/* Each kind has a switch of its own. Only version 1 may come with several NET_BUFFERs, each of them
+ * a packet. */
+static BOOLEAN large_send_allowed(const struct send *s,
+                                  NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q)
+{
+    ULONG on = vionet_on(s->a);
+
+    if (s->version1)
+        return (on & VIONET_ON_LSO1) != 0;
+    if (NET_BUFFER_LIST_FIRST_NB(s->t->nbl)->Next)
+        return FALSE;
+    return q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6
+               ? (on & VIONET_ON_LSO2_6) != 0
+               : (on & VIONET_ON_LSO2_4) != 0;
+}
+
+/* Version 1's packet is as long as its IPv4 header says, and that must be what there is. */
 static NDIS_STATUS add_large_send(struct send *s,
                                   NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q)
 {
     ULONG mss = q.LsoV2Transmit.MSS, payload_at, segment;
-    LONG on = q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 ? VIONET_ON_LSO2_6
-                                                                            : VIONET_ON_LSO2_4;
 
-    if (q.LsoV2Transmit.Type != NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE ||
-        !(vionet_on(s->a) & (ULONG)on) || NET_BUFFER_LIST_FIRST_NB(s->t->nbl)->Next || mss == 0 ||
-        mss > GSO_MAX)
+    s->version1 = q.Transmit.Type == NDIS_TCP_LARGE_SEND_OFFLOAD_V1_TYPE;
+    if (!large_send_allowed(s, q) || mss == 0 || mss > GSO_MAX)
         return NDIS_STATUS_FAILURE;
     payload_at = large_payload_at(s, q);
     if (payload_at == 0)
         return NDIS_STATUS_FAILURE;
+    if (s->version1 && get16(s->frame + s->h.ip + 2) != s->frame_bytes - s->h.ip)
+        return NDIS_STATUS_INVALID_LENGTH;
     segment = s->frame_bytes - payload_at;
     if (segment > VIONET_MAX_OFFLOAD)
         return NDIS_STATUS_INVALID_LENGTH;
@@ -291,7 +310,7 @@ NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_reque
     q.Value = NET_BUFFER_LIST_INFO(t->nbl, Ieee8021QNetBufferListInfo);
     s.tag = q.TagHeader.UserPriority || q.TagHeader.VlanId ? VIONET_VLAN_TAG : 0;
     s.frame = t->head + sizeof(struct virtio_net_hdr) + s.tag;
-    t->head_bytes = 0;
+    t->head_bytes = t->large_bytes = 0;
     t->frames = 1;
     t->wire_bytes = s.frame_bytes + s.tag;
     NdisZeroMemory(t->head, sizeof(struct virtio_net_hdr));

@@ -8,8 +8,9 @@
  * leaves its work to them, as the drainer looks again before it gives up the role. A list that NDIS
  * maps later holds up the line behind it: order comes first.
  *
- * An NBL's MiniportReserved[0] counts its NET_BUFFERs that are not finished; Status collects the
- * first failure. The last one finished completes it.
+ * An NBL's MiniportReserved[0] counts its NET_BUFFERs that are not finished, [1] adds up the
+ * payload of its large sends that went out; Status collects the first failure. The last one
+ * finished completes it.
  */
 #include "vionet.h"
 
@@ -32,6 +33,16 @@ static void done_none(struct done *d)
 static void set_unfinished(NET_BUFFER_LIST *nbl, ULONG_PTR n)
 {
     NET_BUFFER_LIST_MINIPORT_RESERVED(nbl)[0] = (PVOID)n;
+}
+
+static ULONG_PTR large_bytes(NET_BUFFER_LIST *nbl)
+{
+    return (ULONG_PTR)NET_BUFFER_LIST_MINIPORT_RESERVED(nbl)[1];
+}
+
+static void set_large_bytes(NET_BUFFER_LIST *nbl, ULONG_PTR bytes)
+{
+    NET_BUFFER_LIST_MINIPORT_RESERVED(nbl)[1] = (PVOID)bytes;
 }
 
 static void done_add(struct done *d, NET_BUFFER_LIST *nbl)
@@ -62,7 +73,7 @@ static void complete(struct vionet_adapter *a, struct done *d, BOOLEAN counted)
         return;
     for (NET_BUFFER_LIST *nbl = d->first; nbl; nbl = nbl->Next) {
         if (NET_BUFFER_LIST_INFO(nbl, TcpLargeSendNetBufferListInfo))
-            vionet_offload_completed(nbl, 0);
+            vionet_offload_completed(nbl, (ULONG)large_bytes(nbl));
     }
     NdisMSendNetBufferListsComplete(a->handle, d->first, NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL);
     if (counted && InterlockedExchangeAdd(&a->tx.outstanding, -d->count) == d->count)
@@ -109,6 +120,8 @@ static void release(struct vionet_adapter *a, struct vionet_tx_request *t, struc
             tx->bounce_free = t->bounce;
             t->bounce = NULL;
         }
+        if (t->status == NDIS_STATUS_SUCCESS)
+            set_large_bytes(t->nbl, large_bytes(t->nbl) + t->large_bytes);
         finish(t->nbl, 1, t->status, d);
         t->next = tx->free;
         tx->free = t;
@@ -408,6 +421,7 @@ static NET_BUFFER_LIST **receive_chain(NET_BUFFER_LIST **first, LONG *count, str
         for (NET_BUFFER *nb = NET_BUFFER_LIST_FIRST_NB(nbl); nb; nb = nb->Next)
             n++;
         set_unfinished(nbl, n);
+        set_large_bytes(nbl, 0);
         nbl->Status = n ? NDIS_STATUS_SUCCESS : NDIS_STATUS_INVALID_LENGTH;
         if (n) {
             (*count)++;

@@ -18,8 +18,8 @@
  *
  * Ownership. A send NBL belongs to us until it is on the list handed to
  * NdisMSendNetBufferListsComplete; tx.waiting links NBLs by Next, and an NBL's MiniportReserved
- * holds its count of unfinished NET_BUFFERs. A receive NBL belongs to its struct vionet_rx for
- * ever; while lent it must not be touched.
+ * holds its count of unfinished NET_BUFFERs and the payload that its large sends have put on the
+ * wire. A receive NBL belongs to its struct vionet_rx for ever; while lent it must not be touched.
  *
  * Locking. tx.lock: the transmit ring, waiting NBLs, free requests. rx.lock: the receive ring and
  * its counters. offload.lock: configuration and activation. None is held across a call that can
@@ -139,6 +139,7 @@ struct vionet_tx_request { /* one NET_BUFFER on its way */
     ULONG head_bytes, skip; /* bytes used of head; bytes of the frame that head replaces */
     ULONG table_count;
     ULONG frames, wire_bytes; /* what leaves the card for this one */
+    ULONG large_bytes;        /* TCP payload, if this is a large send */
     ULONG cast;               /* index into the statistics */
     NDIS_STATUS status;
     volatile LONG phase; /* enum vionet_tx_phase */
@@ -204,6 +205,7 @@ enum vionet_keyword { /* in the order of the standardized keywords; values as in
                       VIONET_UDP6,
                       VIONET_LSO2_4,
                       VIONET_LSO2_6,
+                      VIONET_LSO1,
                       VIONET_KEYWORDS
 };
 
@@ -216,6 +218,7 @@ enum vionet_on {
     VIONET_TX_UDP6 = 1 << 4,
     VIONET_ON_LSO2_4 = 1 << 5,
     VIONET_ON_LSO2_6 = 1 << 6,
+    VIONET_ON_LSO1 = 1 << 7,
     VIONET_RX_TCP4 = 1 << 8,
     VIONET_RX_UDP4 = 1 << 9,
     VIONET_RX_TCP6 = 1 << 10,
@@ -419,6 +422,7 @@ USHORT vionet_fold(ULONG sum);
 /* Translates the out-of-band info of a send into the virtio header and the private copy of the
  * frame's headers. Other than success: the frame must not be sent, and that is the NBL's status. */
 NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_request *t);
+/* Writes what a completed large send says: version 1 the payload really sent, version 2 nothing. */
 void vionet_offload_completed(NET_BUFFER_LIST *nbl, ULONG payload_sent);
 /* The slot value for a received frame whose headers lie at head. */
 PVOID vionet_offload_received(const struct vionet_adapter *a, const struct virtio_net_hdr *h,

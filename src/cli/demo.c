@@ -212,7 +212,9 @@ static int set_large(struct demo *d, const char *value)
 {
     struct longshore_error error = {0};
 
-    if (longshore_adapter_set(d->a, "LsoV2IPv4", value, &error) == 0)
+    /* Version 1 off for good: it would take over when version 2 goes. */
+    if (longshore_adapter_set(d->a, "LsoV1IPv4", "off", &error) == 0 &&
+        longshore_adapter_set(d->a, "LsoV2IPv4", value, &error) == 0)
         return 0;
     cli_error("%s", error.text);
     return -1;

@@ -12,6 +12,7 @@ enum {
     IP4_CSUM_AT = 10,
     IP4_LEN_AT = 2,
     IP4_ID_AT = 4,
+    IP4_LEN_MAX = 0xffff,
     TCP_CSUM_AT = 16,
     UDP_CSUM_AT = 6
 };
@@ -40,7 +41,21 @@ bool tcpip_config_lists_ethernet(const NDIS_OFFLOAD *o)
                     o->LsoV2.IPv6.Encapsulation);
 }
 
-static struct tcpip_offers offers_of(const NDIS_OFFLOAD *o)
+/* Version 2 where both are on (KEY-9, D-33). */
+static void large4(const NDIS_OFFLOAD *o, struct tcpip_offers *r)
+{
+    bool v2 = ethernet(o->LsoV2.IPv4.Encapsulation) && o->LsoV2.IPv4.MaxOffLoadSize > 0;
+    bool v1 = ethernet(o->LsoV1.IPv4.Encapsulation) && o->LsoV1.IPv4.MaxOffLoadSize > 0;
+
+    r->lso4 = r->tcp4 && (v1 || v2);
+    r->lso4_is_v1 = r->lso4 && !v2;
+    r->lso4_max = v2 ? o->LsoV2.IPv4.MaxOffLoadSize : o->LsoV1.IPv4.MaxOffLoadSize;
+    r->lso4_min = v2 ? o->LsoV2.IPv4.MinSegmentCount : o->LsoV1.IPv4.MinSegmentCount;
+    r->lso1_ip_options = on(o->LsoV1.IPv4.IpOptions);
+    r->lso1_tcp_options = on(o->LsoV1.IPv4.TcpOptions);
+}
+
+struct tcpip_offers tcpip_offers_of(const NDIS_OFFLOAD *o)
 {
     struct tcpip_offers r = {0};
 
@@ -57,11 +72,7 @@ static struct tcpip_offers offers_of(const NDIS_OFFLOAD *o)
         r.udp6 = on(o->Checksum.IPv6Transmit.UdpChecksum);
         r.ip6_extensions = on(o->Checksum.IPv6Transmit.IpExtensionHeadersSupported);
     }
-    if (ethernet(o->LsoV2.IPv4.Encapsulation)) {
-        r.lso4 = r.tcp4 && o->LsoV2.IPv4.MaxOffLoadSize > 0;
-        r.lso4_max = o->LsoV2.IPv4.MaxOffLoadSize;
-        r.lso4_min = o->LsoV2.IPv4.MinSegmentCount;
-    }
+    large4(o, &r);
     if (ethernet(o->LsoV2.IPv6.Encapsulation)) {
         r.lso6 = r.tcp6 && o->LsoV2.IPv6.MaxOffLoadSize > 0;
         r.lso6_max = o->LsoV2.IPv6.MaxOffLoadSize;
@@ -91,7 +102,7 @@ void tcpip_offers_update(struct tcpip *t)
     uint32_t flags;
 
     NdisAcquireSpinLock(&t->lock);
-    t->offers = t->encapsulated ? offers_of(&t->current) : (struct tcpip_offers){0};
+    t->offers = t->encapsulated ? tcpip_offers_of(&t->current) : (struct tcpip_offers){0};
     flags = stack_flags(&t->offers);
     NdisReleaseSpinLock(&t->lock);
     atomic_store(&t->stack_offload, flags);
@@ -129,28 +140,34 @@ static bool offers_large(const struct tcpip_offers *o, const struct frame_layers
     if (v6)
         return o->lso6 && payload <= o->lso6_max && segments >= o->lso6_min &&
                (!options || o->lso6_extensions) && (!tcp_options || o->lso6_options);
+    if (o->lso4_is_v1 && (f->len - l->l3_offset > IP4_LEN_MAX || (options && !o->lso1_ip_options) ||
+                          (tcp_options && !o->lso1_tcp_options)))
+        return false; /* version 1 writes the length down */
     return o->lso4 && payload <= o->lso4_max && segments >= o->lso4_min;
 }
 
-/* LSOv2: length 0 (IPv4), Identification within 15 bits, both checksums by the device, seed without
- * length. */
+/* Both checksums by the device, seed without length; IPv4: version 1 has the real length, version 2
+ * length 0 and Identification within 15 bits. */
 static void large_write(struct tcpip *t, struct tcpip_slot *s, const struct frame *f,
-                        const struct frame_layers *l)
+                        const struct frame_layers *l, bool v1)
 {
     NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO info = {.Value = NULL};
     bool v6 = l->ip_version == 6;
     uint8_t *ip = s->data + l->l3_offset;
 
-    info.LsoV2Transmit.MSS = f->offload.mss;
+    v1 = v1 && !v6;
+    info.LsoV2Transmit.MSS = f->offload.mss; /* in the same place in version 1 */
     info.LsoV2Transmit.TcpHeaderOffset = l->l4_offset & 0x3ffu;
-    info.LsoV2Transmit.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE;
+    info.LsoV2Transmit.Type =
+        v1 ? NDIS_TCP_LARGE_SEND_OFFLOAD_V1_TYPE : NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE;
     info.LsoV2Transmit.IPVersion =
         v6 ? NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 : NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4;
     NET_BUFFER_LIST_INFO(s->nbl, TcpLargeSendNetBufferListInfo) = info.Value;
     if (!v6) {
-        put16(ip + IP4_LEN_AT, 0);
+        put16(ip + IP4_LEN_AT, v1 ? (uint16_t)(f->len - l->l3_offset) : 0);
         put16(ip + IP4_CSUM_AT, 0);
-        ip[IP4_ID_AT] &= 0x7f;
+        if (!v1)
+            ip[IP4_ID_AT] &= 0x7f;
     }
     put16(s->data + l->l4_offset + TCP_CSUM_AT,
           frame_fold(frame_pseudo_sum(ip, l->ip_version, PROTO_TCP, 0)));
@@ -225,7 +242,7 @@ enum tcpip_request tcpip_request_write(struct tcpip *t, const struct tcpip_offer
             return TCPIP_REQUEST_MALFORMED;
         if (!offers_large(offers, &l, f))
             return TCPIP_REQUEST_SEGMENT;
-        large_write(t, s, f, &l);
+        large_write(t, s, f, &l, offers->lso4_is_v1);
         return TCPIP_REQUEST_DONE;
     }
     transport = wanted && is_transport_request(f, &l) && offers_transport(offers, &l);

@@ -6,10 +6,10 @@
  *
  * tx: frames come from the TAP with an offload request as Linux writes it; offload.c turns that
  * into NDIS out-of-band information, by the transport's rules (pseudo-header seeds, zero IPv4
- * length, 15-bit Identification). What the adapter does not offer now is asked of Linux only while
- * frames queued before the change drain; those few are finished here in software, as a transport
- * may. rx: NBLs go to the TAP with the checksum verdict; frames judged wrong are dropped and
- * counted.
+ * length, 15-bit Identification; large sends by version 1 where only that is on). What the adapter
+ * does not offer now is asked of Linux only while frames queued before the change drain; those few
+ * are finished here in software, as a transport may. rx: NBLs go to the TAP with the checksum
+ * verdict; frames judged wrong are dropped and counted.
  *
  * After binding it sets OID_OFFLOAD_ENCAPSULATION, then the packet filter, and follows every
  * NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG by changing the TAP's offload flags.

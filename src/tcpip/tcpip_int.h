@@ -24,6 +24,8 @@ struct tcpip_offers {
     bool ip4_options, tcp4_options, tcp6_options, ip6_extensions;
     bool lso4, lso6, lso6_extensions, lso6_options;
     uint32_t lso4_max, lso4_min, lso6_max, lso6_min; /* payload bytes, segments */
+    bool lso4_is_v1;                                 /* lso4 is version 1, with: */
+    bool lso1_ip_options, lso1_tcp_options;
 };
 
 enum tcpip_state { TCPIP_UNBOUND, TCPIP_PAUSED, TCPIP_RUNNING };
@@ -86,6 +88,8 @@ enum tcpip_request tcpip_request_write(struct tcpip *t, const struct tcpip_offer
                                        struct tcpip_slot *s, const struct frame *f);
 /* The verdict of the adapter; false when it says that the frame is wrong. */
 bool tcpip_verdict_read(const NET_BUFFER_LIST *nbl, struct frame_offload *offload);
+/* What a configuration offers a protocol whose encapsulation it has accepted. */
+struct tcpip_offers tcpip_offers_of(const NDIS_OFFLOAD *o);
 /* Recomputes offers from current/encapsulated and tells the TAP. Takes the lock. */
 void tcpip_offers_update(struct tcpip *t);
 /* Some offload is listed for Ethernet encapsulation (ENC-19). */

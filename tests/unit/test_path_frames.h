@@ -129,6 +129,16 @@ static inline void *ask_lso2(unsigned version, uint32_t mss, size_t tcp_offset)
     return i.Value;
 }
 
+static inline void *ask_lso1(uint32_t mss, size_t tcp_offset)
+{
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO i = {.Value = NULL};
+
+    i.LsoV1Transmit.MSS = mss & 0xfffff;
+    i.LsoV1Transmit.TcpHeaderOffset = tcp_offset & 0x3ff;
+    i.LsoV1Transmit.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V1_TYPE;
+    return i.Value;
+}
+
 static inline void *ask_tag(unsigned priority, unsigned id)
 {
     NDIS_NET_BUFFER_LIST_8021Q_INFO i = {.Value = NULL};

@@ -94,6 +94,7 @@ static void test_CAP_3_7_8_9_14_15_21_22_combinations_are_legal(void **state)
                                     h->Checksum.IPv4Receive.Encapsulation,
                                     h->Checksum.IPv6Transmit.Encapsulation,
                                     h->Checksum.IPv6Receive.Encapsulation,
+                                    h->LsoV1.IPv4.Encapsulation,
                                     h->LsoV2.IPv4.Encapsulation,
                                     h->LsoV2.IPv6.Encapsulation};
 
@@ -101,8 +102,10 @@ static void test_CAP_3_7_8_9_14_15_21_22_combinations_are_legal(void **state)
         assert_true(encapsulations[i] & NDIS_ENCAPSULATION_IEEE_802_3);
         assert_int_equal(encapsulations[i] & ~0x1fu, 0);
     }
-    assert_int_equal(h->LsoV1.IPv4.Encapsulation, 0);
-    assert_int_equal(h->LsoV1.IPv4.MaxOffLoadSize, 0);
+    assert_true(h->LsoV1.IPv4.MaxOffLoadSize > 0 && h->LsoV1.IPv4.MaxOffLoadSize <= 0x10000);
+    assert_true(h->LsoV1.IPv4.MinSegmentCount >= 1);
+    assert_int_equal(h->LsoV1.IPv4.TcpOptions, 1); /* CAP-19 */
+    assert_int_equal(h->LsoV1.IPv4.IpOptions, 1);
     assert_int_equal(h->Checksum.IPv4Transmit.IpChecksum, 1);
     assert_int_equal(h->Checksum.IPv4Transmit.TcpChecksum, 1);
     assert_int_equal(h->Checksum.IPv6Transmit.TcpChecksum, 1);

@@ -16,6 +16,7 @@ static const struct keyword {
     {"*UDPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv6Checksum), false, false},
     {"*LsoV2IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4), true, false},
     {"*LsoV2IPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv6), true, false},
+    {"*LsoV1IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), true, false}, /* not in the INF */
 };
 
 /* The hardware view less what one keyword governs ("Field map" of the requirements); value as in
@@ -59,6 +60,9 @@ static NDIS_OFFLOAD less(const NDIS_OFFLOAD *hardware, unsigned k, unsigned valu
     case 5:
         memset(&o.LsoV2.IPv4, 0, sizeof o.LsoV2.IPv4);
         break;
+    case 7:
+        memset(&o.LsoV1.IPv4, 0, sizeof o.LsoV1.IPv4);
+        break;
     default:
         memset(&o.LsoV2.IPv6, 0, sizeof o.LsoV2.IPv6);
         break;
@@ -93,14 +97,14 @@ static void test_INIT_12_KEY_20_without_keywords_all_is_on(void **state)
     struct path *p = watch_prepare(state, (struct path_config){0});
 
     for (unsigned i = 0; i < ARRAY_LEN(keywords); i++)
-        assert_int_equal(reg_delete(p->key, keywords[i].name), 0);
+        assert_int_equal(reg_delete(p->key, keywords[i].name) == 0, i != 7); /* KEY-9 */
     path_start(p);
     assert_true(same(&watch.now, &watch.hardware));
     assert_traffic(p);
     watch_close(p);
 }
 
-/* INIT-7, 13, KEY-1 to 5, 7, 8: every value of every keyword, alone. */
+/* INIT-7, 13, KEY-1 to 8: every value of every keyword, alone. */
 static void test_INIT_13_KEY_1_a_keyword_switches_off_just_its_own(void **state)
 {
     static const char *const digits[] = {"0", "1", "2", "3"};

@@ -48,11 +48,26 @@ static inline void *large_ask(const struct packet *k, uint32_t mss)
     return ask_lso2(k->sh.version, mss, k->sh.l4);
 }
 
+/* The template for version 1: the real length in the IPv4 header (LSO1-21). */
+static inline struct packet *large_packet_v1(const struct frame_recipe *r)
+{
+    struct packet *k = large_packet(r);
+
+    naive_put(k->bytes + k->sh.l3 + 2, 2, k->len - (uint32_t)k->sh.l3);
+    return k;
+}
+
+static inline void *large_ask_v1(const struct packet *k, uint32_t mss)
+{
+    return ask_lso1(mss, k->sh.l4);
+}
+
 static inline struct outcome large_send(const struct packet *k, uint32_t mss, const struct ask *how)
 {
     struct ask a = *how;
 
-    a.lso = large_ask(k, mss);
+    if (!a.lso)
+        a.lso = large_ask(k, mss);
     return path_ask(k->bytes, k->len, &a);
 }
 
@@ -68,9 +83,12 @@ static inline void expect_segments(const struct packet *k, uint32_t mss)
 {
     static uint8_t want[PATH_FRAME];
     size_t count = naive_count(k->len - k->sh.header_len, mss);
+    const uint8_t *ip = k->bytes + k->sh.l3;
+    /* Version 1 has a length there, and may number beyond 15 bits. */
+    unsigned bits = k->sh.version == 4 && naive_get(ip + 2, 2) && ip[4] & 0x80 ? 16 : 15;
 
     for (size_t i = 0; i < count; i++)
-        expect_wire(want, (uint32_t)naive_segment(k->bytes, k->len, &k->sh, mss, 15, i, want));
+        expect_wire(want, (uint32_t)naive_segment(k->bytes, k->len, &k->sh, mss, bits, i, want));
 }
 
 static inline void expect_large(const struct packet *k, uint32_t mss, const struct ask *how)
@@ -83,6 +101,20 @@ static inline void expect_large(const struct packet *k, uint32_t mss, const stru
     expect_nothing_more();
 }
 
+/* TcpPayload is what went out (LSO1-30). */
+static inline void expect_large_v1(const struct packet *k, uint32_t mss, const struct ask *how)
+{
+    struct ask a = *how;
+    struct outcome r;
+
+    a.lso = large_ask_v1(k, mss);
+    r = large_send(k, mss, &a);
+    assert_int_equal(r.status, NDIS_STATUS_SUCCESS);
+    assert_int_equal(r.lso, k->len - k->sh.header_len);
+    expect_segments(k, mss);
+    expect_nothing_more();
+}
+
 /* Failed without a frame, its slot as that of any completed one (LSO2-17). */
 static inline void expect_refused(const struct packet *k, void *lso)
 {
@@ -91,6 +123,8 @@ static inline void expect_refused(const struct packet *k, void *lso)
     expect_failed(r.status);
     if ((uintptr_t)lso >> 30 & 1)
         assert_int_equal(r.lso, LSO2_COMPLETE);
+    else
+        assert_int_equal(r.lso, 0); /* LSO1-31 */
     expect_silence();
 }
 

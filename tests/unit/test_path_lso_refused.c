@@ -140,30 +140,6 @@ static void test_LSO2_2_version_that_is_not_the_packets(void **state)
     }
 }
 
-/* Version 1 (Type 0) is not offered: on neither family is it taken for version 2 (LSO1-22). */
-static void test_LSO2_20_version_1_is_refused_between_sends_of_version_2(void **state)
-{
-    UNUSED_STATE;
-    assert_int_equal(path.bind_offload.LsoV1.IPv4.MaxOffLoadSize, 0);
-    for (unsigned v = 0; v < 2; v++) {
-        struct frame_recipe r = large_recipe(versions[v], 5000);
-        struct packet *k = large_packet(&r);
-        uintptr_t v1 = 1000 | (uintptr_t)k->sh.l4 << 20;
-
-        expect_large(k, 1000, &(struct ask){0});
-        naive_put(k->bytes + k->sh.l3 + (versions[v] == 4 ? 2 : 4), 2, 5040);
-        for (unsigned top = 0; top < 2; top++) {
-            struct outcome o = path_ask(k->bytes, k->len,
-                                        &(struct ask){.lso = (void *)(v1 | (uintptr_t)top << 31)});
-
-            expect_failed(o.status);
-            assert_int_equal(o.lso, 0); /* LSO1-31: Type 0, nothing sent */
-        }
-        expect_silence();
-        expect_large(large_packet(&r), 1000, &(struct ask){0});
-    }
-}
-
 static void test_LSO2_15_second_net_buffer(void **state)
 {
     struct frame_recipe r = large_recipe(4, 3000);
@@ -306,7 +282,6 @@ int main(void)
         cmocka_unit_test(test_LSO1_39_no_tcp_at_the_offset),
         cmocka_unit_test(test_LSO1_39_mss_beyond_the_link),
         cmocka_unit_test(test_LSO2_2_version_that_is_not_the_packets),
-        cmocka_unit_test(test_LSO2_20_version_1_is_refused_between_sends_of_version_2),
         cmocka_unit_test(test_LSO2_15_second_net_buffer),
         cmocka_unit_test(test_LSO1_12_flags_and_fragments_that_are_never_cut),
         cmocka_unit_test(test_LSO1_38_payload_of_at_most_one_segment),

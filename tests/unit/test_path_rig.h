@@ -563,6 +563,16 @@ static inline void path_lso2(NET_BUFFER_LIST *nbl, bool v4, ULONG mss, ULONG tcp
     nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] = i.Value;
 }
 
+static inline void path_lso1(NET_BUFFER_LIST *nbl, ULONG mss, ULONG tcp_offset)
+{
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO i = {.Value = NULL};
+
+    i.LsoV1Transmit.MSS = mss & 0xfffff;
+    i.LsoV1Transmit.TcpHeaderOffset = tcp_offset & 0x3ff;
+    i.LsoV1Transmit.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V1_TYPE;
+    nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] = i.Value;
+}
+
 /* Sends the chain at PASSIVE_LEVEL and waits until `count` more NBLs are complete. */
 static inline void path_send(struct path *p, NET_BUFFER_LIST *chain, unsigned count)
 {

@@ -46,7 +46,7 @@ static void expect_report(const struct report *want)
     assert_int_equal(c->IPv6Receive.UdpChecksum, want->receive);
     assert_int_equal(l->IPv4.MaxOffLoadSize != 0, want->large4);
     assert_int_equal(l->IPv6.MaxOffLoadSize != 0, want->large6);
-    assert_int_equal(path.bind_offload.LsoV1.IPv4.MaxOffLoadSize, 0);
+    assert_int_equal(path.bind_offload.LsoV1.IPv4.MaxOffLoadSize != 0, want->large4);
 }
 
 /* And does it: what is reported works, the rest is refused or comes without result. */

@@ -123,6 +123,91 @@ static void test_LSO1_17_large_send_template(void **state)
     }
 }
 
+/* LSO1-21, LSO1-17, LSO1-23, KEY-9: version 1 where only that is on; IPv6 stays with version 2. */
+static void test_LSO1_21_version_1_template(void **state)
+{
+    static struct packet k;
+    struct tcpip_offers v1 = all;
+
+    UNUSED_STATE;
+    v1.lso4_is_v1 = v1.lso1_ip_options = v1.lso1_tcp_options = true;
+    for (unsigned v = 0; v < 2; v++) {
+        struct frame_recipe r = path_recipe(versions[v], 6, 20000);
+        struct written w;
+
+        r.ip_id = 0xfffe;
+        from_linux(&k, &r);
+        w = ask_for(&k, &v1, 1400);
+        assert_int_equal(w.result, TCPIP_REQUEST_DONE);
+        assert_int_equal(naive_get(packet_field(&k), 2), packet_pseudo(&k, 0));
+        if (versions[v] == 6) {
+            assert_ptr_equal(w.lso.Value, ask_lso2(6, 1400, k.sh.l4));
+            continue;
+        }
+        assert_ptr_equal(w.lso.Value, ask_lso1(1400, k.sh.l4));
+        assert_int_equal(naive_get(k.bytes + k.sh.l3 + 2, 2), k.len - k.sh.l3);
+        assert_int_equal(naive_get(k.bytes + k.sh.l3 + 4, 2), 0xfffe);
+    }
+}
+
+/* Also CAP-24: no options unless listed; the whole IP packet within its length field. */
+static void test_LSO1_21_version_1_within_65535_bytes(void **state)
+{
+    struct tcpip_offers v1 = all;
+    static struct packet k;
+
+    UNUSED_STATE;
+    v1.lso4_is_v1 = true;
+    v1.lso4_max = 0x10000;
+    for (unsigned over = 0; over < 2; over++) {
+        struct frame_recipe r = path_recipe(4, 6, 65495 + over);
+
+        r.large_send = true; /* a length that frame_build need not write */
+        packet_build(&k, &r);
+        assert_int_equal(ask_for(&k, &v1, 1400).result,
+                         over ? TCPIP_REQUEST_SEGMENT : TCPIP_REQUEST_DONE);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        struct frame_recipe r = path_recipe(4, 6, 20000);
+
+        r.ip_options = naive_ip4_options_4;
+        r.ip_options_len = i & 1 ? 4 : 0;
+        r.tcp_options = naive_tcp_options_12;
+        r.tcp_options_len = i & 2 ? 12 : 0;
+        from_linux(&k, &r);
+        assert_int_equal(ask_for(&k, &v1, 1400).result,
+                         i ? TCPIP_REQUEST_SEGMENT : TCPIP_REQUEST_DONE);
+    }
+}
+
+/* What is offered by what is on: version 2 first. */
+static void test_KEY_9_version_2_takes_precedence(void **state)
+{
+    UNUSED_STATE;
+    for (unsigned i = 0; i < 4; i++) {
+        NDIS_OFFLOAD o = {0};
+        struct tcpip_offers r;
+
+        o.Checksum.IPv4Transmit.Encapsulation = NDIS_ENCAPSULATION_IEEE_802_3;
+        o.Checksum.IPv4Transmit.TcpChecksum = 1;
+        if (i & 1) {
+            o.LsoV1.IPv4.Encapsulation = NDIS_ENCAPSULATION_IEEE_802_3;
+            o.LsoV1.IPv4.MaxOffLoadSize = 1000;
+            o.LsoV1.IPv4.MinSegmentCount = 3;
+        }
+        if (i & 2) {
+            o.LsoV2.IPv4.Encapsulation = NDIS_ENCAPSULATION_IEEE_802_3;
+            o.LsoV2.IPv4.MaxOffLoadSize = 2000;
+            o.LsoV2.IPv4.MinSegmentCount = 2;
+        }
+        r = tcpip_offers_of(&o);
+        assert_int_equal(r.lso4, i != 0);
+        assert_int_equal(r.lso4_is_v1, i == 1);
+        if (i)
+            assert_int_equal(r.lso4_max, i == 1 ? 1000 : 2000);
+    }
+}
+
 /* CAP-24, CAP-22: sizes and segment counts in force; LSO1-27. */
 static void test_LSO1_26_only_large_sends_that_are_offered(void **state)
 {
@@ -179,6 +264,9 @@ int main(void)
         cmocka_unit_test(test_TXC_4_5_the_field_holds_the_seed),
         cmocka_unit_test(test_TXC_21_only_what_is_offered_is_asked),
         cmocka_unit_test(test_LSO1_17_large_send_template),
+        cmocka_unit_test(test_LSO1_21_version_1_template),
+        cmocka_unit_test(test_LSO1_21_version_1_within_65535_bytes),
+        cmocka_unit_test(test_KEY_9_version_2_takes_precedence),
         cmocka_unit_test(test_LSO1_26_only_large_sends_that_are_offered),
         cmocka_unit_test(test_RXC_22_verdicts),
     };

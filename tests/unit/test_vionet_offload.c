@@ -83,7 +83,11 @@ static void test_full_card_reports_everything(void **state)
     assert_int_equal(o.Checksum.IPv4Receive.IpChecksum, 0);
     assert_int_equal(o.Checksum.IPv4Receive.TcpChecksum, 1);
     assert_int_equal(o.Checksum.IPv6Receive.UdpChecksum, 1);
-    assert_int_equal(o.LsoV1.IPv4.Encapsulation, 0);
+    assert_int_equal(o.LsoV1.IPv4.Encapsulation, tx); /* CAP-18, CAP-19, CAP-23 */
+    assert_int_equal(o.LsoV1.IPv4.MaxOffLoadSize, 65415);
+    assert_int_equal(o.LsoV1.IPv4.MinSegmentCount, 2);
+    assert_int_equal(o.LsoV1.IPv4.TcpOptions, 1);
+    assert_int_equal(o.LsoV1.IPv4.IpOptions, 1);
     assert_int_equal(o.LsoV2.IPv4.Encapsulation, tx);
     assert_int_equal(o.LsoV2.IPv4.MaxOffLoadSize, 65415);
     assert_int_equal(o.LsoV2.IPv4.MinSegmentCount, 2);
@@ -229,7 +233,6 @@ static void test_senseless_parameters_change_nothing(void **state)
         {offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv6Checksum), 255},
         {offsetof(NDIS_OFFLOAD_PARAMETERS, IPv4Checksum), 3}, /* no IPv4 header verdict */
         {offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv6), 3},
-        {offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), 2},
         {offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), 3},
         {offsetof(NDIS_OFFLOAD_PARAMETERS, IPsecV1), 2},
         {offsetof(NDIS_OFFLOAD_PARAMETERS, IPsecV1), 5},
@@ -294,12 +297,16 @@ static void test_large_send_switches_are_independent(void **state)
     assert_int_equal(set_parameters(&p), NDIS_STATUS_SUCCESS);
     assert_false(a.offload.on & VIONET_ON_LSO2_4);
     assert_true(a.offload.on & VIONET_ON_LSO2_6);
+    assert_true(a.offload.on & VIONET_ON_LSO1);
+    p.LsoV1 = NDIS_OFFLOAD_PARAMETERS_LSOV1_DISABLED;
     p.LsoV2IPv4 = NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED;
     p.LsoV2IPv6 = NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED;
     p.TCPIPv4Checksum = NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED; /* CAP-4, PAR-24 */
     assert_int_equal(set_parameters(&p), NDIS_STATUS_SUCCESS);
     assert_true(a.offload.on & VIONET_ON_LSO2_4);
     assert_false(a.offload.on & VIONET_ON_LSO2_6);
+    assert_false(a.offload.on & VIONET_ON_LSO1);
+    assert_int_equal(rig_indicated.LsoV1.IPv4.Encapsulation, 0);
     assert_int_equal(rig_indicated.LsoV2.IPv6.Encapsulation, 0);
 }
 

@@ -555,7 +555,14 @@ static void test_large_sends_that_are_refused(void **state)
     }
     v1.LsoV1Transmit.MSS = 1460;
     v1.LsoV1Transmit.TcpHeaderOffset = 34;
-    assert_int_equal(try_large(bytes, v1), NDIS_STATUS_FAILURE);
+    assert_int_equal(try_large(bytes, v1), NDIS_STATUS_INVALID_LENGTH); /* LSO1-21: it is 0 */
+    frame[16] = (uint8_t)((bytes - 14) >> 8);
+    frame[17] = (uint8_t)(bytes - 14);
+    assert_int_equal(try_large(bytes, v1), NDIS_STATUS_SUCCESS);
+    assert_int_equal(try_large(bytes - 1, v1), NDIS_STATUS_INVALID_LENGTH);
+    frame[17]++;
+    assert_int_equal(try_large(bytes, v1), NDIS_STATUS_INVALID_LENGTH);
+    frame[16] = frame[17] = 0;
     for (unsigned flag = 0; flag < 8; flag++) {
         bool never = 0x26 >> flag & 1; /* SYN, RST, URG */
 
