@@ -3,6 +3,8 @@
  * tells the adapter. */
 #include "vionet.h"
 
+enum { JUMBO_MIN = 1514 };
+
 const NDIS_OID vionet_oids[] = {
     OID_GEN_SUPPORTED_LIST,
     OID_GEN_HARDWARE_STATUS,
@@ -27,6 +29,7 @@ const NDIS_OID vionet_oids[] = {
     OID_GEN_RCV_NO_BUFFER,
     OID_GEN_STATISTICS,
     OID_GEN_INTERRUPT_MODERATION,
+    OID_GEN_VLAN_ID,
     OID_802_3_PERMANENT_ADDRESS,
     OID_802_3_CURRENT_ADDRESS,
     OID_802_3_MULTICAST_LIST,
@@ -54,20 +57,66 @@ static const struct keyword {
     {NDIS_STRING_CONST("*LsoV1IPv4"), 1}, /* not in the INF: KEY-9 */
 };
 
-/* A keyword that is absent, unreadable or out of range keeps its default, which is "on" (KEY-20,
- * KEY-21). */
+/* FALSE: absent, unreadable or beyond max (KEY-20, KEY-21). */
+static BOOLEAN read_number(NDIS_HANDLE config, NDIS_STRING name, ULONG max, ULONG *v)
+{
+    PNDIS_CONFIGURATION_PARAMETER p;
+    NDIS_STATUS status;
+
+    NdisReadConfiguration(&status, &p, config, &name, NdisParameterInteger);
+    if (status != NDIS_STATUS_SUCCESS || p->ParameterType != NdisParameterInteger ||
+        p->ParameterData.IntegerData > max)
+        return FALSE;
+    *v = p->ParameterData.IntegerData;
+    return TRUE;
+}
+
+/* Default is "on". A keyword of its own wins over that of its group (KEY-12). */
 static void read_offloads(struct vionet_adapter *a, NDIS_HANDLE config)
 {
-    for (ULONG i = 0; i < VIONET_KEYWORDS; i++) {
-        NDIS_STRING name = keywords[i].name;
-        PNDIS_CONFIGURATION_PARAMETER p;
-        NDIS_STATUS status;
+    static const NDIS_STRING all4 = NDIS_STRING_CONST("*TCPUDPChecksumOffloadIPv4");
+    static const NDIS_STRING all6 = NDIS_STRING_CONST("*TCPUDPChecksumOffloadIPv6");
+    UCHAR *value = a->offload.value;
+    ULONG v;
 
-        NdisReadConfiguration(&status, &p, config, &name, NdisParameterInteger);
-        if (status == NDIS_STATUS_SUCCESS && p->ParameterType == NdisParameterInteger &&
-            p->ParameterData.IntegerData <= keywords[i].max)
-            a->offload.value[i] = (UCHAR)p->ParameterData.IntegerData;
+    if (read_number(config, all4, 3, &v))
+        value[VIONET_IP4] = value[VIONET_TCP4] = value[VIONET_UDP4] = (UCHAR)v;
+    if (read_number(config, all6, 3, &v))
+        value[VIONET_TCP6] = value[VIONET_UDP6] = (UCHAR)v;
+    for (ULONG i = 0; i < VIONET_KEYWORDS; i++) {
+        if (read_number(config, keywords[i].name, keywords[i].max, &v))
+            value[i] = (UCHAR)v;
     }
+}
+
+/* *JumboPacket has the Ethernet header in it, and cannot ask for more than the card takes. */
+static void read_sizes(struct vionet_adapter *a, NDIS_HANDLE config)
+{
+    static const NDIS_STRING receive = NDIS_STRING_CONST("*ReceiveBuffers");
+    static const NDIS_STRING transmit = NDIS_STRING_CONST("*TransmitBuffers");
+    static const NDIS_STRING jumbo = NDIS_STRING_CONST("*JumboPacket");
+    ULONG v;
+
+    read_number(config, receive, VIONET_QUEUE_MAX, &a->rx_buffers);
+    read_number(config, transmit, VIONET_QUEUE_MAX, &a->tx_buffers);
+    if (read_number(config, jumbo, VIONET_MAX_MTU + VIONET_ETH_HEADER, &v)) {
+        if (v < JUMBO_MIN)
+            v = JUMBO_MIN;
+        if (a->mtu > v - VIONET_ETH_HEADER)
+            a->mtu = v - VIONET_ETH_HEADER;
+    }
+}
+
+static void read_tagging(struct vionet_adapter *a, NDIS_HANDLE config)
+{
+    static const NDIS_STRING tag = NDIS_STRING_CONST("*PriorityVLANTag");
+    static const NDIS_STRING vlan = NDIS_STRING_CONST("VlanId");
+    ULONG v;
+
+    if (read_number(config, tag, VIONET_TAG_PRIORITY | VIONET_TAG_VLAN, &v))
+        a->tagging = (UCHAR)v;
+    if ((a->tagging & VIONET_TAG_VLAN) && read_number(config, vlan, VIONET_VLAN_MAX, &v))
+        InterlockedExchange(&a->vlan_id, (LONG)v);
 }
 
 /* An administrator's address: locally administered unicast only. */
@@ -94,8 +143,12 @@ void vionet_read_configuration(struct vionet_adapter *a)
     o.Header.Revision = NDIS_CONFIGURATION_OBJECT_REVISION_1;
     o.Header.Size = NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1;
     o.NdisHandle = a->handle;
+    a->tagging = VIONET_TAG_PRIORITY | VIONET_TAG_VLAN;
+    a->rx_buffers = a->tx_buffers = VIONET_QUEUE_MAX;
     if (NdisOpenConfigurationEx(&o, &config) == NDIS_STATUS_SUCCESS) {
         read_offloads(a, config);
+        read_sizes(a, config);
+        read_tagging(a, config);
         read_address(a, config);
         NdisCloseConfiguration(config);
     }
@@ -103,6 +156,14 @@ void vionet_read_configuration(struct vionet_adapter *a)
 }
 
 /* ---- Attributes ----------------------------------------------------------------------------- */
+
+ULONG vionet_mac_options(const struct vionet_adapter *a)
+{
+    return NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA | NDIS_MAC_OPTION_TRANSFERS_NOT_PEND |
+           NDIS_MAC_OPTION_NO_LOOPBACK |
+           (a->tagging & VIONET_TAG_PRIORITY ? NDIS_MAC_OPTION_8021P_PRIORITY : 0) |
+           (a->tagging & VIONET_TAG_VLAN ? NDIS_MAC_OPTION_8021Q_VLAN : 0);
+}
 
 static NDIS_STATUS set_general(struct vionet_adapter *a)
 {
@@ -124,8 +185,7 @@ static NDIS_STATUS set_general(struct vionet_adapter *a)
     g.MediaDuplexState = MediaDuplexStateFull;
     g.LookaheadSize = a->lookahead = a->mtu;
     g.PowerManagementCapabilities = &power;
-    g.MacOptions = NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA | NDIS_MAC_OPTION_TRANSFERS_NOT_PEND |
-                   NDIS_MAC_OPTION_NO_LOOPBACK;
+    g.MacOptions = vionet_mac_options(a);
     g.SupportedPacketFilters = vionet_filters(a);
     g.MaxMulticastListSize = VIONET_MULTICAST_MAX;
     g.MacAddressLength = 6;

@@ -13,6 +13,9 @@ enum {
     TRANSMIT = 1,
     RECEIVE = 2,
     MIN_SEGMENTS = 2,
+    /* Tagged frames are cut and summed alike, wherever the tag is handed down. */
+    TRANSMIT_FRAMES = NDIS_ENCAPSULATION_IEEE_802_3 | NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q |
+                      NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB,
     HEADER_PLAIN = 14,
     HEADER_TAGGED = 18,
     PARAMETERS_BYTES = NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1,
@@ -68,7 +71,7 @@ void vionet_offload_update(struct vionet_adapter *a)
 
 static void describe_checksum(const UCHAR *v, NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
 {
-    const ULONG tx = NDIS_ENCAPSULATION_IEEE_802_3 | NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB;
+    const ULONG tx = TRANSMIT_FRAMES;
     const ULONG rx = NDIS_ENCAPSULATION_IEEE_802_3;
     UCHAR any4 = v[VIONET_TCP4] | v[VIONET_UDP4], any6 = v[VIONET_TCP6] | v[VIONET_UDP6];
 
@@ -100,7 +103,7 @@ static void describe_checksum(const UCHAR *v, NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
 static void describe_large_send(const UCHAR *v, NDIS_TCP_LARGE_SEND_OFFLOAD_V1 *v1,
                                 NDIS_TCP_LARGE_SEND_OFFLOAD_V2 *l)
 {
-    const ULONG tx = NDIS_ENCAPSULATION_IEEE_802_3 | NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB;
+    const ULONG tx = TRANSMIT_FRAMES;
 
     if (v[VIONET_LSO1]) {
         v1->IPv4.Encapsulation = tx;

@@ -148,9 +148,7 @@ static NDIS_STATUS query_identity(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
         return answer(r, &v, sizeof v);
     }
     case OID_GEN_MAC_OPTIONS:
-        return answer_ulong(r, NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA |
-                                   NDIS_MAC_OPTION_TRANSFERS_NOT_PEND |
-                                   NDIS_MAC_OPTION_NO_LOOPBACK);
+        return answer_ulong(r, vionet_mac_options(a));
     case OID_802_3_PERMANENT_ADDRESS:
         return answer(r, a->permanent_mac, 6);
     case OID_802_3_CURRENT_ADDRESS:
@@ -219,6 +217,9 @@ static NDIS_STATUS query(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
         return query_counters(a, r);
     case OID_GEN_INTERRUPT_MODERATION:
         return answer_moderation(r);
+    case OID_GEN_VLAN_ID:
+        return a->tagging & VIONET_TAG_VLAN ? answer_ulong(r, vionet_vlan(a))
+                                            : NDIS_STATUS_NOT_SUPPORTED;
     default:
         return query_identity(a, r);
     }
@@ -263,6 +264,20 @@ static NDIS_STATUS set_lookahead(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
     if (lookahead > a->mtu)
         return NDIS_STATUS_INVALID_DATA;
     a->lookahead = lookahead; /* frames are always whole */
+    return NDIS_STATUS_SUCCESS;
+}
+
+static NDIS_STATUS set_vlan(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
+{
+    ULONG vlan;
+    NDIS_STATUS status =
+        a->tagging & VIONET_TAG_VLAN ? take_ulong(r, &vlan) : NDIS_STATUS_NOT_SUPPORTED;
+
+    if (status != NDIS_STATUS_SUCCESS)
+        return status;
+    if (vlan > VIONET_VLAN_MAX)
+        return NDIS_STATUS_INVALID_DATA;
+    InterlockedExchange(&a->vlan_id, (LONG)vlan);
     return NDIS_STATUS_SUCCESS;
 }
 
@@ -324,6 +339,8 @@ static NDIS_STATUS set(struct vionet_adapter *a, NDIS_OID_REQUEST *r)
         return set_power(a, r);
     case OID_GEN_INTERRUPT_MODERATION:
         return NDIS_STATUS_INVALID_DATA; /* the card moderates by event index, always */
+    case OID_GEN_VLAN_ID:
+        return set_vlan(a, r);
     case OID_OFFLOAD_ENCAPSULATION:
         return vionet_offload_encapsulation(a, r);
     case OID_TCP_OFFLOAD_PARAMETERS:

@@ -124,6 +124,21 @@ static struct vionet_rx_buffer *take_frame(struct vionet_adapter *a, ULONG *byte
     return first;
 }
 
+static BOOLEAN is_tagged(const UCHAR *frame, ULONG bytes)
+{
+    return bytes >= VIONET_ETH_HEADER + VIONET_VLAN_TAG &&
+           (frame[ADDRESSES] << 8 | frame[ADDRESSES + 1]) == TAG_TYPE;
+}
+
+/* An adapter in a VLAN hears that one alone: what has no tag, or another, is somebody else's. */
+static BOOLEAN in_vlan(const struct vionet_adapter *a, const UCHAR *frame, ULONG bytes)
+{
+    ULONG vlan = vionet_vlan(a);
+
+    return !vlan || (is_tagged(frame, bytes) &&
+                     ((frame[ADDRESSES + 2] << 8 | frame[ADDRESSES + 3]) & 0xfff) == (LONG)vlan);
+}
+
 /* Lock held. Whether the frame goes up; counts it. */
 static BOOLEAN accept(struct vionet_adapter *a, const struct vionet_rx_buffer *b, ULONG bytes)
 {
@@ -136,7 +151,7 @@ static BOOLEAN accept(struct vionet_adapter *a, const struct vionet_rx_buffer *b
         s->rx.errors++;
         return FALSE;
     }
-    if (!a->rx.open || !vionet_filter_wants(a, frame)) {
+    if (!a->rx.open || !vionet_filter_wants(a, frame) || !in_vlan(a, frame, b->used)) {
         s->rx.filtered++;
         return FALSE;
     }
@@ -177,21 +192,24 @@ static void finish_checksum(struct vionet_rx_buffer *b, const struct virtio_net_
     p[field + 1] = (UCHAR)s;
 }
 
-/* The tag moves from the frame to its slot ("enumeration-keywords", *PriorityVLANTag). Returns the
- * bytes that the frame's beginning moved. */
-static ULONG strip_tag(NET_BUFFER_LIST *nbl, PUCHAR frame, ULONG bytes)
+/* The tag moves from the frame to its slot, or what *PriorityVLANTag allows of it (KEY-17). Returns
+ * the bytes that the frame's beginning moved. */
+static ULONG strip_tag(const struct vionet_adapter *a, NET_BUFFER_LIST *nbl, PUCHAR frame,
+                       ULONG bytes)
 {
     NDIS_NET_BUFFER_LIST_8021Q_INFO q;
     USHORT tci;
 
-    if (bytes < VIONET_ETH_HEADER + VIONET_VLAN_TAG ||
-        (frame[ADDRESSES] << 8 | frame[ADDRESSES + 1]) != TAG_TYPE)
+    if (!is_tagged(frame, bytes))
         return 0;
     tci = (USHORT)(frame[ADDRESSES + 2] << 8 | frame[ADDRESSES + 3]);
     q.Value = NULL;
-    q.TagHeader.UserPriority = (tci >> 13) & 7u;
-    q.TagHeader.CanonicalFormatId = (tci >> 12) & 1u;
-    q.TagHeader.VlanId = tci & 0xfffu;
+    if (a->tagging & VIONET_TAG_PRIORITY)
+        q.TagHeader.UserPriority = (tci >> 13) & 7u;
+    if (a->tagging)
+        q.TagHeader.CanonicalFormatId = (tci >> 12) & 1u;
+    if (a->tagging & VIONET_TAG_VLAN)
+        q.TagHeader.VlanId = tci & 0xfffu;
     NET_BUFFER_LIST_INFO(nbl, Ieee8021QNetBufferListInfo) = q.Value;
     for (ULONG i = ADDRESSES; i-- > 0;)
         frame[i + VIONET_VLAN_TAG] = frame[i];
@@ -230,7 +248,7 @@ static void build(struct vionet_adapter *a, struct vionet_rx_buffer *b, ULONG by
         finish_checksum(b, &h);
     NET_BUFFER_LIST_INFO(nbl, TcpIpChecksumNetBufferListInfo) = verdict;
     chain_mdls(b);
-    moved = strip_tag(nbl, frame, b->used);
+    moved = strip_tag(a, nbl, frame, b->used);
     NdisMoveMemory(&type, frame + moved + ADDRESSES, sizeof type);
     NET_BUFFER_LIST_INFO(nbl, NetBufferListFrameType) = (PVOID)(ULONG_PTR)type; /* as on the wire */
     NET_BUFFER_FIRST_MDL(nb) = NET_BUFFER_CURRENT_MDL(nb) = b->mdl;
@@ -390,6 +408,7 @@ NDIS_STATUS vionet_rx_init(struct vionet_adapter *a)
 {
     struct vionet_rx *rx = &a->rx;
     NDIS_STATUS status;
+    ULONG longest; /* buffers of the longest frame */
 
     NdisAllocateSpinLock(&rx->lock);
     status = vionet_virtq_init(a, &rx->queue, VIRTIO_NET_RXQ, VIONET_QUEUE_MAX);
@@ -399,7 +418,13 @@ NDIS_STATUS vionet_rx_init(struct vionet_adapter *a)
     if (!vionet_has(a, VIRTIO_NET_F_MRG_RXBUF)) /* then one must hold a whole frame */
         rx->buffer_bytes =
             (ULONG)ALIGN_UP_BY(HEADER + VIONET_ETH_HEADER + VIONET_VLAN_TAG + a->mtu, 64);
+    longest = (HEADER + VIONET_ETH_HEADER + VIONET_VLAN_TAG + a->mtu + rx->buffer_bytes - 1) /
+              rx->buffer_bytes;
     rx->buffer_count = rx->queue.size;
+    if (rx->buffer_count > a->rx_buffers)
+        rx->buffer_count = a->rx_buffers;
+    if (rx->buffer_count < longest) /* fewer would not hold the longest frame */
+        rx->buffer_count = longest;
     rx->shared_bytes = rx->buffer_count * rx->buffer_bytes;
     NdisMAllocateSharedMemory(a->handle, rx->shared_bytes, TRUE, (PVOID *)&rx->shared,
                               &rx->shared_address);

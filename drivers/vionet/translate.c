@@ -297,6 +297,31 @@ static BOOLEAN copy_small(struct send *s)
     return TRUE;
 }
 
+static BOOLEAN tagged_in_buffer(const NET_BUFFER *nb)
+{
+    UCHAR type[2];
+
+    return NET_BUFFER_DATA_LENGTH(nb) >= VIONET_ETH_HEADER &&
+           vionet_frame_copy(nb, ADDRESSES, type, sizeof type) && get16(type) == TAG_TYPE;
+}
+
+/* The tag that the slot asks for, as far as *PriorityVLANTag allows it (KEY-16). A frame that names
+ * no VLAN leaves in the adapter's own (KEY-18). */
+static NDIS_NET_BUFFER_LIST_8021Q_INFO tag_for(const struct vionet_adapter *a,
+                                               const struct vionet_tx_request *t)
+{
+    NDIS_NET_BUFFER_LIST_8021Q_INFO q;
+
+    q.Value = NET_BUFFER_LIST_INFO(t->nbl, Ieee8021QNetBufferListInfo);
+    if (!(a->tagging & VIONET_TAG_PRIORITY))
+        q.TagHeader.UserPriority = 0;
+    if (!(a->tagging & VIONET_TAG_VLAN))
+        q.TagHeader.VlanId = 0;
+    else if (!q.TagHeader.VlanId && vionet_vlan(a) && !tagged_in_buffer(t->nb))
+        q.TagHeader.VlanId = vionet_vlan(a) & 0xfffu;
+    return q;
+}
+
 NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_request *t)
 {
     NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO large;
@@ -307,7 +332,7 @@ NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_reque
 
     large.Value = NET_BUFFER_LIST_INFO(t->nbl, TcpLargeSendNetBufferListInfo);
     checksum.Value = NET_BUFFER_LIST_INFO(t->nbl, TcpIpChecksumNetBufferListInfo);
-    q.Value = NET_BUFFER_LIST_INFO(t->nbl, Ieee8021QNetBufferListInfo);
+    q = tag_for(a, t);
     s.tag = q.TagHeader.UserPriority || q.TagHeader.VlanId ? VIONET_VLAN_TAG : 0;
     s.frame = t->head + sizeof(struct virtio_net_hdr) + s.tag;
     t->head_bytes = t->large_bytes = 0;

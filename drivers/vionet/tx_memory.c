@@ -43,6 +43,8 @@ static void size_up(struct vionet_adapter *a)
     if (!indirect && tx->element_limit > tx->queue.size)
         tx->element_limit = tx->queue.size;
     tx->request_count = indirect ? tx->queue.size : tx->queue.size / 4u;
+    if (tx->request_count > a->tx_buffers)
+        tx->request_count = a->tx_buffers;
     if (tx->request_count == 0)
         tx->request_count = 1;
     tx->shared_bytes = tx->request_count * (VIONET_HEAD_BYTES + (ULONG)TABLE_BYTES);

@@ -54,6 +54,7 @@ enum {
     VIONET_MULTICAST_MAX = 32,
     VIONET_ETH_HEADER = 14,
     VIONET_VLAN_TAG = 4,
+    VIONET_VLAN_MAX = 4094,
     VIONET_MIN_FRAME = 60,
     VIONET_MAX_MTU = 9000,
     VIONET_MAX_OFFLOAD =
@@ -260,6 +261,9 @@ struct vionet_statistics { /* frames and bytes: unicast, multicast, broadcast */
     } rx; /* under rx.lock */
 };
 
+/* What *PriorityVLANTag allows of a tag. */
+enum vionet_tagging { VIONET_TAG_PRIORITY = 1, VIONET_TAG_VLAN = 2 };
+
 /* ---- Adapter -------------------------------------------------------------------------------- */
 
 struct vionet_adapter {
@@ -278,6 +282,9 @@ struct vionet_adapter {
     struct vionet_statistics statistics;
     UCHAR permanent_mac[6], mac[6];
     ULONG mtu, packet_filter, lookahead;
+    ULONG rx_buffers, tx_buffers; /* *ReceiveBuffers, *TransmitBuffers: at most so many are used */
+    UCHAR tagging;                /* enum vionet_tagging */
+    LONG vlan_id;                 /* vionet_vlan() */
     UCHAR multicast[VIONET_MULTICAST_MAX][6];
     ULONG multicast_count;
     BOOLEAN link_up;
@@ -297,6 +304,12 @@ static inline BOOLEAN vionet_has(const struct vionet_adapter *a, ULONG feature)
 static inline BOOLEAN vionet_removed(const struct vionet_adapter *a)
 {
     return __atomic_load_n(&a->removed, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* The VLAN that the adapter belongs to; 0: none. */
+static inline ULONG vionet_vlan(const struct vionet_adapter *a)
+{
+    return (ULONG)__atomic_load_n(&a->vlan_id, __ATOMIC_ACQUIRE);
 }
 
 /* enum vionet_on, as it is now. */
@@ -332,6 +345,7 @@ NDIS_STATUS vionet_set_attributes(struct vionet_adapter *a);
 extern const NDIS_OID vionet_oids[];
 extern const ULONG vionet_oids_bytes;
 void vionet_read_configuration(struct vionet_adapter *a);
+ULONG vionet_mac_options(const struct vionet_adapter *a);
 
 /* pci.c */
 NDIS_STATUS vionet_pci_map(struct vionet_adapter *a, const NDIS_RESOURCE_LIST *resources);

@@ -63,7 +63,8 @@ static NDIS_STATUS set_encapsulation(const NDIS_OFFLOAD_ENCAPSULATION *e)
 /* CAP-2, CAP-3, CAP-7 to CAP-9, CAP-11, CAP-14, CAP-15, CAP-21, CAP-22, SEC-1 */
 static void test_full_card_reports_everything(void **state)
 {
-    const ULONG tx = NDIS_ENCAPSULATION_IEEE_802_3 | NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB;
+    const ULONG tx = NDIS_ENCAPSULATION_IEEE_802_3 | NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q |
+                     NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB; /* CAP-10, CAP-12 */
     NDIS_OFFLOAD o;
 
     (void)state;

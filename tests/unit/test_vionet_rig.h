@@ -80,6 +80,7 @@ static inline void rig_adapter(struct vionet_adapter *a, uint64_t features)
     memset(a, 0, sizeof *a);
     a->handle = a;
     a->mtu = 1500;
+    a->tagging = VIONET_TAG_PRIORITY | VIONET_TAG_VLAN;
     a->device.features = features;
     rig_indications = 0;
     vionet_offload_init(a);

@@ -344,6 +344,7 @@ static void rig_start(uint64_t features)
     memset(&a, 0, sizeof a);
     a.handle = &a;
     a.mtu = 1500;
+    a.tx_buffers = VIONET_QUEUE_MAX;
     a.sg_bytes = 2000;
     a.device.features = features;
     memset(&world, 0, sizeof world);
