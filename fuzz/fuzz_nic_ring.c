@@ -98,13 +98,16 @@ static struct virtio_avail *avail_of(unsigned queue)
 /* The whole way to DRIVER_OK, so that a short input gets deep. */
 static void set_up(struct fuzz *f)
 {
-    uint64_t features = (nic_offered(f->nic) & ~take(&f->in, 5)) |
+    uint64_t left_out = take(&f->in, 5);
+    uint64_t features = (nic_offered(f->nic) & ~(left_out | (left_out & 15) << NIC_VENDOR_BIT)) |
                         VIRTIO_FEATURE(VIRTIO_F_VERSION_1) |
                         VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM);
 
     features &= ~nic_features_orphans(features);
     SET(f, device_status, 0);
     SET(f, device_status, 3);
+    set(f, 0x1804, 4, (uint32_t)((features & NIC_VENDOR_MASK) >> NIC_VENDOR_BIT));
+    features &= ~NIC_VENDOR_MASK;
     for (unsigned i = 0; i < 2; i++) {
         SET(f, driver_feature_select, i);
         SET(f, driver_feature, (uint32_t)(features >> (32 * i)));

@@ -8,6 +8,8 @@ enum {
     TYPE_IP4 = 0x0800,
     TYPE_IP6 = 0x86dd,
     TYPE_TAG = 0x8100,
+    LENGTH_MAX = 1500, /* what is not above is an 802.3 length */
+    SNAP_BYTES = 8,
     IP4_BYTES = 20,
     IP6_BYTES = 40,
     IP4_MORE_AND_OFFSET = 0x3fff,
@@ -21,6 +23,12 @@ enum {
 static USHORT get16(const UCHAR *p)
 {
     return (USHORT)(p[0] << 8 | p[1]);
+}
+
+/* RFC 1042: LLC to and from SNAP, unnumbered information, and an organization of zero. */
+static BOOLEAN is_snap(const UCHAR *p)
+{
+    return p[0] == 0xaa && p[1] == 0xaa && p[2] == 3 && p[3] == 0 && p[4] == 0 && p[5] == 0;
 }
 
 static void parse_ip4(const UCHAR *p, ULONG bytes, struct vionet_headers *h)
@@ -84,6 +92,11 @@ void vionet_headers_parse(const UCHAR *p, ULONG bytes, struct vionet_headers *h)
         if (bytes < h->ip)
             return;
         type = get16(p + TYPE_AT + VIONET_VLAN_TAG);
+    }
+    if (type <= LENGTH_MAX && h->ip + SNAP_BYTES <= bytes && is_snap(p + h->ip)) {
+        h->snap = TRUE;
+        type = get16(p + h->ip + SNAP_BYTES - 2);
+        h->ip += SNAP_BYTES;
     }
     if (type == TYPE_IP4)
         parse_ip4(p, bytes, h);

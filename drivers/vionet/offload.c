@@ -18,6 +18,7 @@ enum {
                       NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB,
     HEADER_PLAIN = 14,
     HEADER_TAGGED = 18,
+    HEADER_SNAP = 8, /* on top */
     PARAMETERS_BYTES = NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1,
     ENCAPSULATION_BYTES = NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1,
 };
@@ -35,7 +36,10 @@ void vionet_offload_init(struct vionet_adapter *a)
     UCHAR both =
         (UCHAR)((tx ? TRANSMIT : 0) | (vionet_has(a, VIRTIO_NET_F_GUEST_CSUM) ? RECEIVE : 0));
 
-    o->able[VIONET_IP4] = tx ? TRANSMIT : 0; /* virtio gives no verdict on IPv4 headers */
+    /* Plain virtio gives no verdict on IPv4 headers. On transmit translate.c asks the card, or
+     * patches the header where the card cannot be asked. */
+    o->able[VIONET_IP4] =
+        (UCHAR)((tx ? TRANSMIT : 0) | (vionet_has_vendor(a, LONGSHORE_F_VERDICTS) ? RECEIVE : 0));
     o->able[VIONET_TCP4] = o->able[VIONET_UDP4] = both;
     o->able[VIONET_TCP6] = o->able[VIONET_UDP6] = both;
     o->able[VIONET_LSO2_4] = tx && vionet_has(a, VIRTIO_NET_F_HOST_TSO4);
@@ -58,7 +62,8 @@ void vionet_offload_update(struct vionet_adapter *a)
             on |= 1 << i;
     }
     if (o->encapsulated4)
-        on |= (o->value[VIONET_TCP4] & RECEIVE ? VIONET_RX_TCP4 : 0) |
+        on |= (o->value[VIONET_IP4] & RECEIVE ? VIONET_RX_IP4 : 0) |
+              (o->value[VIONET_TCP4] & RECEIVE ? VIONET_RX_TCP4 : 0) |
               (o->value[VIONET_UDP4] & RECEIVE ? VIONET_RX_UDP4 : 0);
     if (o->encapsulated6)
         on |= (o->value[VIONET_TCP6] & RECEIVE ? VIONET_RX_TCP6 : 0) |
@@ -69,10 +74,16 @@ void vionet_offload_update(struct vionet_adapter *a)
 
 /* ---- Description ---------------------------------------------------------------------------- */
 
-static void describe_checksum(const UCHAR *v, NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
+static ULONG snap_encapsulation(const struct vionet_adapter *a)
 {
-    const ULONG tx = TRANSMIT_FRAMES;
-    const ULONG rx = NDIS_ENCAPSULATION_IEEE_802_3;
+    return vionet_has_vendor(a, LONGSHORE_F_SNAP) ? NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED : 0;
+}
+
+static void describe_checksum(const struct vionet_adapter *a, const UCHAR *v,
+                              NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
+{
+    const ULONG tx = TRANSMIT_FRAMES | snap_encapsulation(a);
+    const ULONG rx = NDIS_ENCAPSULATION_IEEE_802_3 | snap_encapsulation(a);
     UCHAR any4 = v[VIONET_TCP4] | v[VIONET_UDP4], any6 = v[VIONET_TCP6] | v[VIONET_UDP6];
 
     c->IPv4Transmit.Encapsulation = (any4 | v[VIONET_IP4]) & TRANSMIT ? tx : 0;
@@ -82,7 +93,10 @@ static void describe_checksum(const UCHAR *v, NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
     c->IPv4Transmit.TcpOptionsSupported = v[VIONET_TCP4] & TRANSMIT;
     c->IPv4Transmit.UdpChecksum = v[VIONET_UDP4] & TRANSMIT;
 
+    any4 |= v[VIONET_IP4];
     c->IPv4Receive.Encapsulation = any4 & RECEIVE ? rx : 0;
+    c->IPv4Receive.IpChecksum = (v[VIONET_IP4] & RECEIVE) != 0;
+    c->IPv4Receive.IpOptionsSupported = (v[VIONET_IP4] & RECEIVE) != 0;
     c->IPv4Receive.TcpChecksum = (v[VIONET_TCP4] & RECEIVE) != 0;
     c->IPv4Receive.TcpOptionsSupported = (v[VIONET_TCP4] & RECEIVE) != 0;
     c->IPv4Receive.UdpChecksum = (v[VIONET_UDP4] & RECEIVE) != 0;
@@ -100,10 +114,11 @@ static void describe_checksum(const UCHAR *v, NDIS_TCP_IP_CHECKSUM_OFFLOAD *c)
     c->IPv6Receive.UdpChecksum = (v[VIONET_UDP6] & RECEIVE) != 0;
 }
 
-static void describe_large_send(const UCHAR *v, NDIS_TCP_LARGE_SEND_OFFLOAD_V1 *v1,
+static void describe_large_send(const struct vionet_adapter *a, const UCHAR *v,
+                                NDIS_TCP_LARGE_SEND_OFFLOAD_V1 *v1,
                                 NDIS_TCP_LARGE_SEND_OFFLOAD_V2 *l)
 {
-    const ULONG tx = TRANSMIT_FRAMES;
+    const ULONG tx = TRANSMIT_FRAMES | snap_encapsulation(a);
 
     if (v[VIONET_LSO1]) {
         v1->IPv4.Encapsulation = tx;
@@ -134,8 +149,8 @@ void vionet_offload_describe(const struct vionet_adapter *a, BOOLEAN hardware, N
     out->Header.Type = NDIS_OBJECT_TYPE_OFFLOAD;
     out->Header.Revision = NDIS_OFFLOAD_REVISION_1;
     out->Header.Size = NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1;
-    describe_checksum(v, &out->Checksum);
-    describe_large_send(v, &out->LsoV1, &out->LsoV2);
+    describe_checksum(a, v, &out->Checksum);
+    describe_large_send(a, v, &out->LsoV1, &out->LsoV2);
 }
 
 static BOOLEAN offers_anything(const struct vionet_adapter *a)
@@ -265,9 +280,18 @@ NDIS_STATUS vionet_offload_parameters(struct vionet_adapter *a, NDIS_OID_REQUEST
 
 /* ---- OID_OFFLOAD_ENCAPSULATION -------------------------------------------------------- */
 
-/* One family. Headers are found frame by frame, so the size matters only as a promise that we know
- * the shape. */
-static NDIS_STATUS want_encapsulation(ULONG enabled, ULONG type, ULONG header, BOOLEAN *active)
+/* Whether we know the shape: plain or tagged. */
+static BOOLEAN encapsulation_known(const struct vionet_adapter *a, ULONG type, ULONG header)
+{
+    if (type == NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED && snap_encapsulation(a))
+        return header == HEADER_PLAIN + HEADER_SNAP || header == HEADER_TAGGED + HEADER_SNAP;
+    return type == NDIS_ENCAPSULATION_IEEE_802_3 &&
+           (header == HEADER_PLAIN || header == HEADER_TAGGED);
+}
+
+/* One family. Headers are found frame by frame, whichever of the shapes was named. */
+static NDIS_STATUS want_encapsulation(const struct vionet_adapter *a, ULONG enabled, ULONG type,
+                                      ULONG header, BOOLEAN *active)
 {
     if (enabled > NDIS_OFFLOAD_SET_OFF)
         return NDIS_STATUS_INVALID_DATA;
@@ -275,8 +299,7 @@ static NDIS_STATUS want_encapsulation(ULONG enabled, ULONG type, ULONG header, B
         *active = FALSE;
     if (enabled != NDIS_OFFLOAD_SET_ON)
         return NDIS_STATUS_SUCCESS;
-    if (type != NDIS_ENCAPSULATION_IEEE_802_3 ||
-        (header != HEADER_PLAIN && header != HEADER_TAGGED))
+    if (!encapsulation_known(a, type, header))
         return NDIS_STATUS_INVALID_PARAMETER;
     *active = TRUE;
     return NDIS_STATUS_SUCCESS;
@@ -292,10 +315,10 @@ NDIS_STATUS vionet_offload_encapsulation(struct vionet_adapter *a, NDIS_OID_REQU
         return NDIS_STATUS_NOT_SUPPORTED;
     status = read_set(r, &e, ENCAPSULATION_BYTES, NDIS_OBJECT_TYPE_OFFLOAD_ENCAPSULATION);
     if (status == NDIS_STATUS_SUCCESS)
-        status = want_encapsulation(e.IPv4.Enabled, e.IPv4.EncapsulationType, e.IPv4.HeaderSize,
+        status = want_encapsulation(a, e.IPv4.Enabled, e.IPv4.EncapsulationType, e.IPv4.HeaderSize,
                                     &active4);
     if (status == NDIS_STATUS_SUCCESS)
-        status = want_encapsulation(e.IPv6.Enabled, e.IPv6.EncapsulationType, e.IPv6.HeaderSize,
+        status = want_encapsulation(a, e.IPv6.Enabled, e.IPv6.EncapsulationType, e.IPv6.HeaderSize,
                                     &active6);
     if (status != NDIS_STATUS_SUCCESS)
         return status;

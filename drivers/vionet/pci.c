@@ -15,6 +15,11 @@
      VIRTIO_FEATURE(VIRTIO_NET_F_HOST_ECN) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_VQ) |                \
      VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_RX) | VIRTIO_FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR))
 
+/* And of the vendor's. */
+#define VIONET_VENDOR_FEATURES                                                                     \
+    ((1u << LONGSHORE_F_IPCSUM) | (1u << LONGSHORE_F_ID15) | (1u << LONGSHORE_F_SNAP) |            \
+     (1u << LONGSHORE_F_VERDICTS))
+
 enum {
     PCI_STATUS_AT = 6,
     PCI_CAPS_AT = 0x34,
@@ -28,6 +33,9 @@ enum {
 
 #define COMMON(a, field)                                                                           \
     ((a)->device.common.base + FIELD_OFFSET(struct virtio_pci_common_cfg, field))
+
+#define VENDOR(a, field)                                                                           \
+    ((a)->device.vendor.base + FIELD_OFFSET(struct longshore_vendor_cfg, field))
 
 static UCHAR read8(PUCHAR p)
 {
@@ -134,6 +142,25 @@ static NDIS_STATUS take_region(struct vionet_adapter *a, const NDIS_RESOURCE_LIS
     return NDIS_STATUS_SUCCESS;
 }
 
+/* Longshore's card says here what it can do beyond virtio (virtio/longshore.h). A capability that
+ * cannot be used leaves a plain virtio card. */
+static void take_vendor(struct vionet_adapter *a, const NDIS_RESOURCE_LIST *resources, ULONG at)
+{
+    struct longshore_vendor_cap c;
+    struct virtio_pci_cap where;
+    struct vionet_region *r = &a->device.vendor;
+
+    if (r->base || !bus_read(a, at, &c, sizeof c) || c.cap_len < sizeof c ||
+        c.vendor_id != LONGSHORE_VIRTIO_VENDOR || c.version != LONGSHORE_VIRTIO_VERSION ||
+        c.length < sizeof(struct longshore_vendor_cfg))
+        return;
+    NdisZeroMemory(&where, sizeof where);
+    where.bar = c.bar;
+    where.offset = c.offset;
+    where.length = c.length;
+    take_region(a, resources, &where, r);
+}
+
 static NDIS_STATUS take_capability(struct vionet_adapter *a, const NDIS_RESOURCE_LIST *resources,
                                    ULONG at)
 {
@@ -157,6 +184,9 @@ static NDIS_STATUS take_capability(struct vionet_adapter *a, const NDIS_RESOURCE
         status = take_region(a, resources, &c.cap, &d->notify);
         d->notify_multiplier = c.notify_off_multiplier;
         return status;
+    case VIRTIO_PCI_CAP_VENDOR_CFG:
+        take_vendor(a, resources, at);
+        return NDIS_STATUS_SUCCESS;
     default:
         return NDIS_STATUS_SUCCESS;
     }
@@ -213,6 +243,7 @@ void vionet_pci_unmap(struct vionet_adapter *a)
         a->device.bar_va[i] = NULL;
     }
     NdisZeroMemory(&a->device.common, sizeof a->device.common);
+    NdisZeroMemory(&a->device.vendor, sizeof a->device.vendor);
 }
 
 /* ---- Status and features -------------------------------------------------------------- */
@@ -270,9 +301,29 @@ static ULONG64 consistent(ULONG64 f)
     return f;
 }
 
+/* What of the vendor's features goes with these virtio features. */
+static ULONG vendor_features(struct vionet_adapter *a, ULONG64 f)
+{
+    ULONG v;
+
+    if (!a->device.vendor.base)
+        return 0;
+    v = read32(VENDOR(a, device_feature)) & VIONET_VENDOR_FEATURES;
+    if (!(f & VIRTIO_FEATURE(VIRTIO_NET_F_CSUM)))
+        v &= ~(1u << LONGSHORE_F_IPCSUM);
+    if (!(f & VIRTIO_FEATURE(VIRTIO_NET_F_HOST_TSO4)))
+        v &= ~(1u << LONGSHORE_F_ID15);
+    if (!(f & VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM)))
+        v &= ~(1u << LONGSHORE_F_VERDICTS);
+    if (!(f & (VIRTIO_FEATURE(VIRTIO_NET_F_CSUM) | VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM))))
+        v &= ~(1u << LONGSHORE_F_SNAP);
+    return v;
+}
+
 NDIS_STATUS vionet_pci_negotiate(struct vionet_adapter *a)
 {
     ULONG64 f;
+    ULONG v;
 
     if (!vionet_pci_reset(a))
         return NDIS_STATUS_HARD_ERRORS;
@@ -281,17 +332,22 @@ NDIS_STATUS vionet_pci_negotiate(struct vionet_adapter *a)
     f = consistent(offered_features(a) & VIONET_FEATURES);
     if (!(f & VIRTIO_FEATURE(VIRTIO_F_VERSION_1)))
         return NDIS_STATUS_NOT_SUPPORTED;
-    /* After a reset: rings and buffers were made for the features of the first time. */
-    if (a->device.features && f != a->device.features)
+    v = vendor_features(a, f);
+    /* After a reset: rings and buffers were made for the features of the first time, and reports
+     * given. */
+    if (a->device.features && (f != a->device.features || v != a->device.vendor_features))
         return NDIS_STATUS_HARD_ERRORS;
     write32(COMMON(a, driver_feature_select), 0);
     write32(COMMON(a, driver_feature), (ULONG)f);
     write32(COMMON(a, driver_feature_select), 1);
     write32(COMMON(a, driver_feature), (ULONG)(f >> 32));
+    if (a->device.vendor.base)
+        write32(VENDOR(a, driver_feature), v);
     vionet_pci_status_add(a, VIRTIO_STATUS_FEATURES_OK);
     if (!(vionet_pci_status(a) & VIRTIO_STATUS_FEATURES_OK))
         return NDIS_STATUS_NOT_SUPPORTED;
     a->device.features = f;
+    a->device.vendor_features = v;
     return NDIS_STATUS_SUCCESS;
 }
 

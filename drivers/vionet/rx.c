@@ -192,6 +192,14 @@ static void finish_checksum(struct vionet_rx_buffer *b, const struct virtio_net_
     p[field + 1] = (UCHAR)s;
 }
 
+static BOOLEAN vouched_for(PVOID verdict)
+{
+    NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO q;
+
+    q.Value = verdict;
+    return q.Receive.TcpChecksumSucceeded || q.Receive.UdpChecksumSucceeded;
+}
+
 /* The tag moves from the frame to its slot, or what *PriorityVLANTag allows of it (KEY-17). Returns
  * the bytes that the frame's beginning moved. */
 static ULONG strip_tag(const struct vionet_adapter *a, NET_BUFFER_LIST *nbl, PUCHAR frame,
@@ -243,7 +251,7 @@ static void build(struct vionet_adapter *a, struct vionet_rx_buffer *b, ULONG by
     NdisMoveMemory(&h, b->va, HEADER);
     NdisZeroMemory(nbl->NetBufferListInfo, sizeof nbl->NetBufferListInfo);
     verdict = vionet_offload_received(a, &h, frame, b->used, bytes);
-    if (!verdict && (h.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+    if ((h.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) && !vouched_for(verdict) &&
         vionet_has(a, VIRTIO_NET_F_GUEST_CSUM))
         finish_checksum(b, &h);
     NET_BUFFER_LIST_INFO(nbl, TcpIpChecksumNetBufferListInfo) = verdict;

@@ -4,8 +4,9 @@
  *
  * A send's header changes only in a private copy, which replaces the frame's first bytes in the
  * descriptor chain. Checksums of payload are the device's; the driver fills in what stands in
- * headers: the IPv4 header checksum, which virtio does not know, and lengths that a large send
- * leaves open.
+ * headers: lengths that a large send leaves open and, where the device is plain virtio, the IPv4
+ * header checksum. A plain device also numbers segments over 16 bits: then a large send that would
+ * pass 0x7fff goes to it in parts.
  */
 #include "vionet.h"
 
@@ -26,10 +27,13 @@ enum {
     TCP_FIN = 0x01,
     TCP_SYN = 0x02,
     TCP_RST = 0x04,
+    TCP_PSH = 0x08,
     TCP_URG = 0x20,
     TCP_CWR = 0x80,
     GSO_MAX = 0xffff,
     ID_MASK = 0x7fff, /* version 2 numbers in 15 bits */
+    ID_COUNT = 0x8000,
+    SNAP_HEADER = 8,
 };
 
 struct send {
@@ -53,6 +57,26 @@ static void put16(PUCHAR p, ULONG v)
 {
     p[0] = (UCHAR)(v >> 8);
     p[1] = (UCHAR)v;
+}
+
+static ULONG get32(const UCHAR *p)
+{
+    return (ULONG)get16(p) << 16 | get16(p + 2);
+}
+
+static void put32(PUCHAR p, ULONG v)
+{
+    put16(p, v >> 16);
+    put16(p + 2, v);
+}
+
+/* What lies behind LLC/SNAP is known only if the device knows it, too. */
+static void parse(const struct vionet_adapter *a, const UCHAR *p, ULONG bytes,
+                  struct vionet_headers *h)
+{
+    vionet_headers_parse(p, bytes, h);
+    if (h->snap && !vionet_has_vendor(a, LONGSHORE_F_SNAP))
+        NdisZeroMemory(h, sizeof *h);
 }
 
 ULONG vionet_cast(const UCHAR *destination)
@@ -84,32 +108,44 @@ static BOOLEAN find_headers(struct send *s)
 {
     if (!copy_up_to(s, FIRST_LOOK))
         return FALSE;
-    vionet_headers_parse(s->frame, s->copied, &s->h);
+    parse(s->a, s->frame, s->copied, &s->h);
     if (s->h.transport || s->copied == s->frame_bytes)
         return TRUE;
     if (!copy_up_to(s, WINDOW))
         return FALSE;
-    vionet_headers_parse(s->frame, s->copied, &s->h);
+    parse(s->a, s->frame, s->copied, &s->h);
     return TRUE;
 }
 
-/* virtio has no word for the IPv4 header checksum. What stands in the field does not matter. */
-static void fill_ip4_checksum(struct send *s)
+static struct virtio_net_hdr *virtio_header(const struct send *s)
 {
-    PUCHAR ip = s->frame + s->h.ip;
-    ULONG header = s->h.transport - s->h.ip;
+    return (struct virtio_net_hdr *)(PVOID)s->t->head;
+}
 
+static void fill_ip4_checksum(PUCHAR ip, ULONG header)
+{
     put16(ip + 10, 0);
     put16(ip + 10, (USHORT)~vionet_sum(ip, header, 0));
+}
+
+/* virtio itself has no word for the IPv4 header checksum. What stands in the field does not matter.
+ */
+static void ask_ip4_checksum(struct send *s)
+{
+    if (vionet_has_vendor(s->a, LONGSHORE_F_IPCSUM)) {
+        virtio_header(s)->flags |= LONGSHORE_TX_IPCSUM;
+        return;
+    }
+    fill_ip4_checksum(s->frame + s->h.ip, s->h.transport - s->h.ip);
     if (s->keep < s->h.transport)
         s->keep = s->h.transport;
 }
 
 static void ask_checksum(struct send *s, ULONG field)
 {
-    struct virtio_net_hdr *v = (struct virtio_net_hdr *)(PVOID)s->t->head;
+    struct virtio_net_hdr *v = virtio_header(s);
 
-    v->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    v->flags |= VIRTIO_NET_HDR_F_NEEDS_CSUM;
     v->csum_start = (le16)(s->h.transport + s->tag);
     v->csum_offset = (le16)field;
 }
@@ -131,7 +167,7 @@ static NDIS_STATUS add_checksums(struct send *s, NDIS_TCP_IP_CHECKSUM_NET_BUFFER
     if (!(s->h.version == 4 && q.Transmit.IsIPv4) && !(s->h.version == 6 && q.Transmit.IsIPv6))
         return NDIS_STATUS_FAILURE;
     if (ip && s->h.version == 4)
-        fill_ip4_checksum(s);
+        ask_ip4_checksum(s);
     if (!transport)
         return NDIS_STATUS_SUCCESS;
     if (!vionet_has(s->a, VIRTIO_NET_F_CSUM) || s->h.fragment || !s->h.transport)
@@ -156,7 +192,7 @@ static ULONG large_payload_at(struct send *s, NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BU
 
     if (!copy_up_to(s, NDIS_LARGE_SEND_OFFLOAD_MAX_HEADER_LENGTH))
         return 0;
-    vionet_headers_parse(s->frame, s->copied, &s->h);
+    parse(s->a, s->frame, s->copied, &s->h);
     if (s->h.version != (v6 ? 6 : 4) || s->h.protocol != PROTOCOL_TCP || s->h.fragment ||
         s->h.transport != tcp || tcp + TCP_BYTES > s->copied)
         return 0;
@@ -184,7 +220,88 @@ static void finish_large_headers(struct send *s)
     put16(ip + 2, s->frame_bytes - s->h.ip);
     if (!s->version1)
         put16(ip + 4, get16(ip + 4) & ID_MASK);
-    fill_ip4_checksum(s);
+    ask_ip4_checksum(s);
+}
+
+/* The 802.3 length of a frame that is not cut; segments get theirs from the device. */
+static void put_snap_length(PUCHAR ip, ULONG ip_bytes)
+{
+    put16(ip - SNAP_HEADER - 2, ip_bytes + SNAP_HEADER);
+}
+
+/* How many parts a send of so many segments has to be cut into, so that none passes 0x7fff. */
+static ULONG parts_of(const struct send *s, ULONG segments, ULONG *first)
+{
+    if (s->h.version != 4 || s->version1) { /* the 15 bits are version 2's rule */
+        *first = segments;
+        return 1;
+    }
+    *first = ID_COUNT - get16(s->frame + s->h.ip + 4);
+    if (segments <= *first)
+        return 1;
+    if (vionet_has_vendor(s->a, LONGSHORE_F_ID15)) {
+        virtio_header(s)->flags |= LONGSHORE_TX_ID15;
+        return 1;
+    }
+    return 1 + (segments - *first + ID_COUNT - 1) / ID_COUNT;
+}
+
+static void plan_parts(struct send *s, ULONG payload_at, ULONG mss)
+{
+    struct vionet_tx_cut *c = &s->t->cut;
+    ULONG front = (ULONG)sizeof(struct virtio_net_hdr) + s->tag;
+
+    c->parts = parts_of(s, s->t->frames, &c->first);
+    c->mss = mss;
+    c->ip = front + s->h.ip;
+    c->tcp = front + s->h.transport;
+    c->head = front + payload_at;
+    c->bytes = s->frame_bytes - payload_at;
+    c->snap = s->h.snap;
+}
+
+static void number_part(const struct vionet_tx_cut *c, PUCHAR to, ULONG skip, ULONG bytes)
+{
+    PUCHAR ip = to + c->ip, tcp = to + c->tcp;
+
+    /* The template's pseudo-header sum has the length of the whole: less what others carry. */
+    put16(tcp + TCP_CHECKSUM,
+          vionet_fold(get16(tcp + TCP_CHECKSUM) + 0xffffu - (c->bytes - bytes)));
+    put32(tcp + 4, get32(tcp + 4) + skip);
+    if (skip)
+        tcp[13] &= (UCHAR)~TCP_CWR;
+    if (skip + bytes < c->bytes)
+        tcp[13] &= (UCHAR) ~(TCP_FIN | TCP_PSH);
+    put16(ip + 2, c->head + bytes - c->ip);
+    if (skip)
+        put16(ip + 4, 0);
+}
+
+ULONG vionet_offload_part(const struct vionet_tx_request *t, ULONG part, PUCHAR to, ULONG *at)
+{
+    const struct vionet_tx_cut *c = &t->cut;
+    ULONG skip = part ? (c->first + (part - 1) * ID_COUNT) * c->mss : 0;
+    ULONG bytes = (part ? ID_COUNT : c->first) * c->mss;
+    struct virtio_net_hdr *v = (struct virtio_net_hdr *)(PVOID)to;
+    PUCHAR ip = to + c->ip;
+
+    if (bytes > c->bytes - skip)
+        bytes = c->bytes - skip;
+    if (to != t->head)
+        NdisMoveMemory(to, t->head, c->head);
+    number_part(c, to, skip, bytes);
+    if (!(to[c->tcp + 13] & TCP_CWR))
+        v->gso_type &= (UCHAR)~VIRTIO_NET_HDR_GSO_ECN;
+    if (bytes <= c->mss) {
+        v->gso_type = VIRTIO_NET_HDR_GSO_NONE;
+        v->hdr_len = v->gso_size = 0;
+        if (c->snap)
+            put_snap_length(ip, c->head - c->ip + bytes);
+    }
+    if (!(v->flags & LONGSHORE_TX_IPCSUM))
+        fill_ip4_checksum(ip, c->tcp - c->ip);
+    *at = skip;
+    return bytes;
 }
 
 /*
@@ -194,7 +311,7 @@ static void finish_large_headers(struct send *s)
  */
 static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
 {
-    struct virtio_net_hdr *v = (struct virtio_net_hdr *)(PVOID)s->t->head;
+    struct virtio_net_hdr *v = virtio_header(s);
     ULONG payload = s->frame_bytes - payload_at;
     BOOLEAN cwr = (s->frame[s->h.transport + 13] & TCP_CWR) != 0;
 
@@ -202,8 +319,11 @@ static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
     s->keep = payload_at;
     ask_checksum(s, TCP_CHECKSUM);
     s->t->large_bytes = payload;
-    if (payload <= mss)
-        return NDIS_STATUS_SUCCESS; /* one ordinary frame */
+    if (payload <= mss) { /* one ordinary frame */
+        if (s->h.snap)
+            put_snap_length(s->frame + s->h.ip, s->frame_bytes - s->h.ip);
+        return NDIS_STATUS_SUCCESS;
+    }
     if (cwr && !vionet_has(s->a, VIRTIO_NET_F_HOST_ECN))
         return NDIS_STATUS_FAILURE;
     v->gso_type = s->h.version == 6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
@@ -213,6 +333,7 @@ static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
     v->gso_size = (le16)mss;
     s->t->frames = (payload + mss - 1) / mss;
     s->t->wire_bytes += (s->t->frames - 1) * (payload_at + s->tag);
+    plan_parts(s, payload_at, mss);
     return NDIS_STATUS_SUCCESS;
 }
 
@@ -336,7 +457,7 @@ NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_reque
     s.tag = q.TagHeader.UserPriority || q.TagHeader.VlanId ? VIONET_VLAN_TAG : 0;
     s.frame = t->head + sizeof(struct virtio_net_hdr) + s.tag;
     t->head_bytes = t->large_bytes = 0;
-    t->frames = 1;
+    t->cut.parts = t->cut.in_flight = t->frames = 1;
     t->wire_bytes = s.frame_bytes + s.tag;
     NdisZeroMemory(t->head, sizeof(struct virtio_net_hdr));
     if (s.frame_bytes < VIONET_ETH_HEADER)
@@ -349,7 +470,7 @@ NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_reque
     status = large.Value ? add_large_send(&s, large) : add_checksums(&s, checksum);
     if (status != NDIS_STATUS_SUCCESS)
         return status;
-    if (s.frame_bytes <= COPY_WHOLE && !copy_small(&s))
+    if (s.frame_bytes <= COPY_WHOLE && t->cut.parts == 1 && !copy_small(&s))
         return NDIS_STATUS_RESOURCES;
     if (s.tag)
         insert_tag(&s, q);
@@ -394,12 +515,59 @@ static BOOLEAN udp_judged(const struct vionet_headers *f, const UCHAR *head, ULO
            get16(udp + UDP_CHECKSUM) != 0;
 }
 
+struct verdict {
+    ULONG good : 1, bad : 1; /* never both; neither: not judged */
+};
+
 /* A device that leaves a checksum unfinished vouches for the one at that place only. */
-static BOOLEAN vouched(const struct virtio_net_hdr *h, const struct vionet_headers *f, ULONG field)
+static struct verdict transport_verdict(const struct vionet_adapter *a,
+                                        const struct virtio_net_hdr *h,
+                                        const struct vionet_headers *f, ULONG field)
 {
+    BOOLEAN bad = vionet_has_vendor(a, LONGSHORE_F_VERDICTS) && (h->flags & LONGSHORE_RX_L4_BAD);
+    BOOLEAN good = (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) != 0;
+
     if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-        return h->csum_start == f->transport && h->csum_offset == field;
-    return (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) != 0;
+        good = h->csum_start == f->transport && h->csum_offset == field;
+    return (struct verdict){good && !bad, bad && !good};
+}
+
+static struct verdict ip_verdict(const struct vionet_adapter *a, const struct virtio_net_hdr *h)
+{
+    UCHAR word = h->flags & (LONGSHORE_RX_IP_GOOD | LONGSHORE_RX_IP_BAD);
+
+    if (!vionet_has_vendor(a, LONGSHORE_F_VERDICTS))
+        word = 0;
+    return (struct verdict){word == LONGSHORE_RX_IP_GOOD, word == LONGSHORE_RX_IP_BAD};
+}
+
+/* Whether the device may have said anything. */
+static BOOLEAN spoken(const struct vionet_adapter *a, const struct virtio_net_hdr *h)
+{
+    UCHAR words = VIRTIO_NET_HDR_F_DATA_VALID | VIRTIO_NET_HDR_F_NEEDS_CSUM;
+
+    if (vionet_has_vendor(a, LONGSHORE_F_VERDICTS))
+        words |= LONGSHORE_RX_IP_GOOD | LONGSHORE_RX_IP_BAD | LONGSHORE_RX_L4_BAD;
+    return (h->flags & words) != 0;
+}
+
+static void judge_transport(const struct vionet_adapter *a, const struct virtio_net_hdr *h,
+                            const struct vionet_headers *f,
+                            NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO *q)
+{
+    ULONG on = vionet_on(a);
+    struct verdict v;
+
+    if (f->protocol == PROTOCOL_TCP && (on & (f->version == 4 ? VIONET_RX_TCP4 : VIONET_RX_TCP6))) {
+        v = transport_verdict(a, h, f, TCP_CHECKSUM);
+        q->Receive.TcpChecksumSucceeded = v.good;
+        q->Receive.TcpChecksumFailed = v.bad;
+    }
+    if (f->protocol == PROTOCOL_UDP && (on & (f->version == 4 ? VIONET_RX_UDP4 : VIONET_RX_UDP6))) {
+        v = transport_verdict(a, h, f, UDP_CHECKSUM);
+        q->Receive.UdpChecksumSucceeded = v.good;
+        q->Receive.UdpChecksumFailed = v.bad;
+    }
 }
 
 PVOID vionet_offload_received(const struct vionet_adapter *a, const struct virtio_net_hdr *h,
@@ -410,20 +578,24 @@ PVOID vionet_offload_received(const struct vionet_adapter *a, const struct virti
     struct vionet_headers f;
 
     q.Value = NULL;
-    if (!(on & (VIONET_RX_TCP4 | VIONET_RX_UDP4 | VIONET_RX_TCP6 | VIONET_RX_UDP6)) ||
-        !(h->flags & (VIRTIO_NET_HDR_F_DATA_VALID | VIRTIO_NET_HDR_F_NEEDS_CSUM)))
+    if (!(on &
+          (VIONET_RX_IP4 | VIONET_RX_TCP4 | VIONET_RX_UDP4 | VIONET_RX_TCP6 | VIONET_RX_UDP6)) ||
+        !spoken(a, h))
         return NULL;
-    vionet_headers_parse(head, head_bytes, &f);
-    if (f.tagged || f.fragment || !f.transport || f.end > frame_bytes)
+    parse(a, head, head_bytes, &f);
+    if (f.tagged || !f.transport || f.end > frame_bytes)
         return NULL;
-    /* IPv4 options are not reported as supported on receive. */
-    if (f.version == 4 && f.transport - f.ip != IP4_BYTES)
+    /* IPv4 options on receive are reported together with the IPv4 header checksum. */
+    if (f.version == 4 && f.transport - f.ip != IP4_BYTES && !(on & VIONET_RX_IP4))
         return NULL;
-    if (f.protocol == PROTOCOL_TCP && (on & (f.version == 4 ? VIONET_RX_TCP4 : VIONET_RX_TCP6)))
-        q.Receive.TcpChecksumSucceeded =
-            tcp_judged(&f, head, head_bytes) && vouched(h, &f, TCP_CHECKSUM);
-    if (f.protocol == PROTOCOL_UDP && (on & (f.version == 4 ? VIONET_RX_UDP4 : VIONET_RX_UDP6)))
-        q.Receive.UdpChecksumSucceeded =
-            udp_judged(&f, head, head_bytes) && vouched(h, &f, UDP_CHECKSUM);
+    if (f.version == 4 && (on & VIONET_RX_IP4)) {
+        struct verdict v = ip_verdict(a, h);
+
+        q.Receive.IpChecksumSucceeded = v.good;
+        q.Receive.IpChecksumFailed = v.bad;
+    }
+    if (!f.fragment && (f.protocol == PROTOCOL_TCP ? tcp_judged(&f, head, head_bytes)
+                                                   : udp_judged(&f, head, head_bytes)))
+        judge_transport(a, h, &f, &q);
     return q.Value;
 }

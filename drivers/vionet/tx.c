@@ -197,6 +197,10 @@ static void prepare(struct vionet_adapter *a, struct vionet_tx_request *t)
         t->phase = VIONET_TX_READY;
         return;
     }
+    if (t->status == NDIS_STATUS_SUCCESS && t->cut.parts > 1) {
+        t->phase = VIONET_TX_COPY;
+        return;
+    }
     if (t->status == NDIS_STATUS_SUCCESS)
         t->status = NdisMAllocateNetBufferSGList(a->dma, t->nb, t, NDIS_SG_LIST_WRITE_TO_DEVICE,
                                                  t->sg_memory, a->sg_bytes);
@@ -241,6 +245,40 @@ static ULONG take(struct vionet_tx *tx, struct vionet_tx_request **batch)
 
 /* ---- From ready to the ring ----------------------------------------------------------- */
 
+/* Descriptors of the ring that the request takes: its parts are posted together, as nothing may
+ * come between their frames. */
+static ULONG room_for(const struct vionet_tx_request *t)
+{
+    return vionet_has(t->adapter, VIRTIO_F_INDIRECT_DESC) ? t->cut.parts : t->table_count;
+}
+
+/* A table of two for each part: its header, and its share of the bounce buffer. Headers stand
+ * behind the payload there; the first one's place is the template's, so it is made last. */
+static BOOLEAN build_parts(struct vionet_tx_request *t)
+{
+    ULONG free_at = (ULONG)ALIGN_UP_BY(t->cut.bytes, 16);
+    ULONG stride = (ULONG)ALIGN_UP_BY(t->cut.head, 16);
+
+    t->table_count = 2 * t->cut.parts;
+    if (t->cut.parts > VIONET_TX_PARTS || room_for(t) > t->adapter->tx.queue.size ||
+        free_at + (t->cut.parts - 1) * stride > VIONET_BOUNCE_BYTES)
+        return FALSE;
+    for (ULONG part = t->cut.parts; part-- > 0;) {
+        struct virtio_desc *d = &t->table[2 * part];
+        ULONG at, place = free_at + part * stride - stride;
+        PUCHAR to = part ? t->bounce->va + place : t->head;
+
+        d[1].len = vionet_offload_part(t, part, to, &at);
+        d[1].addr = t->bounce->address + at;
+        d[1].flags = d[1].next = 0;
+        d[0].len = t->cut.head;
+        d[0].addr = part ? t->bounce->address + place : t->head_address;
+        d[0].flags = VIRTIO_DESC_F_NEXT;
+        d[0].next = 1;
+    }
+    return TRUE;
+}
+
 /* Lock held and given up meanwhile; we drain, so the line stays as it is. */
 static void copy(struct vionet_adapter *a, struct vionet_tx_request *t)
 {
@@ -252,26 +290,46 @@ static void copy(struct vionet_adapter *a, struct vionet_tx_request *t)
     NdisDprReleaseSpinLock(&a->tx.lock);
     good = bytes <= VIONET_BOUNCE_BYTES && vionet_frame_copy(t->nb, t->skip, t->bounce->va, bytes);
     t->table_count = 0;
-    add_element(t, t->head_address, t->head_bytes);
-    add_element(t, t->bounce->address, bytes);
-    t->table[1].flags = 0;
+    if (t->cut.parts > 1) {
+        good = good && build_parts(t);
+    } else {
+        add_element(t, t->head_address, t->head_bytes);
+        add_element(t, t->bounce->address, bytes);
+        t->table[1].flags = 0;
+    }
     if (!good)
         t->status = NDIS_STATUS_RESOURCES;
     t->phase = good ? VIONET_TX_READY : VIONET_TX_FAILED;
     NdisDprAcquireSpinLock(&a->tx.lock);
 }
 
-static BOOLEAN post(struct vionet_adapter *a, struct vionet_tx_request *t)
+/* One chain: count elements of the table, from there on. */
+static BOOLEAN post_chain(struct vionet_adapter *a, struct vionet_tx_request *t, ULONG from,
+                          ULONG count)
 {
     struct vionet_piece pieces[VIONET_SG_MAX + 1];
 
     if (vionet_has(a, VIRTIO_F_INDIRECT_DESC))
-        return vionet_virtq_add_indirect(&a->tx.queue, t->table_address, t->table_count, t);
-    for (ULONG i = 0; i < t->table_count; i++) {
-        pieces[i].address = t->table[i].addr;
-        pieces[i].bytes = t->table[i].len;
+        return vionet_virtq_add_indirect(
+            &a->tx.queue, t->table_address + from * sizeof(struct virtio_desc), count, t);
+    for (ULONG i = 0; i < count; i++) {
+        pieces[i].address = t->table[from + i].addr;
+        pieces[i].bytes = t->table[from + i].len;
     }
-    return vionet_virtq_add(&a->tx.queue, pieces, t->table_count, 0, t);
+    return vionet_virtq_add(&a->tx.queue, pieces, count, 0, t);
+}
+
+/* Lock held. All of the request's chains, or none. */
+static BOOLEAN post(struct vionet_adapter *a, struct vionet_tx_request *t)
+{
+    t->cut.in_flight = t->cut.parts;
+    if (t->cut.parts == 1)
+        return post_chain(a, t, 0, t->table_count);
+    if (a->tx.queue.broken || room_for(t) > a->tx.queue.free_count)
+        return FALSE;
+    for (ULONG part = 0; part < t->cut.parts; part++)
+        post_chain(a, t, 2 * part, 2);
+    return TRUE;
 }
 
 /* Lock held. Posts the line up to the first request that is not ready or finds no room; those that
@@ -372,6 +430,8 @@ static BOOLEAN collect(struct vionet_adapter *a, struct vionet_tx_request **list
     *list = NULL;
     do {
         while (n < REAP_BATCH && (t = vionet_virtq_get(&a->tx.queue, &bytes)) != NULL) {
+            if (--t->cut.in_flight)
+                continue;
             t->next = NULL;
             *list = t;
             list = &t->next;
@@ -577,6 +637,8 @@ void vionet_tx_abort(struct vionet_adapter *a, NDIS_STATUS status)
         NdisAcquireSpinLock(&tx->lock);
     }
     while ((t = vionet_virtq_take_back(&tx->queue)) != NULL) {
+        if (--t->cut.in_flight)
+            continue;
         t->status = status;
         t->next = list;
         list = t;

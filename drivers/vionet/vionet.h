@@ -35,6 +35,7 @@
 #define NDIS60_MINIPORT 1
 #include <ndis.h>
 
+#include "virtio/longshore.h"
 #include "virtio/net.h"
 #include "virtio/pci.h"
 #include "virtio/ring.h"
@@ -60,8 +61,9 @@ enum {
     VIONET_MAX_OFFLOAD =
         65415, /* user data of one large send: 65535 less the longest IPv4 and TCP headers */
     VIONET_TX_BOUNCES = 2,
-    VIONET_BOUNCE_BYTES = 0x10200, /* the longest large send, headers included */
-    VIONET_HANG_CHECKS = 3,        /* rounds of check-for-hang without progress that mean a hang */
+    VIONET_BOUNCE_BYTES = 0x10200, /* the longest large send, the headers of its parts included */
+    VIONET_TX_PARTS = 3,    /* of a send of VIONET_MAX_OFFLOAD segments of one byte, at worst */
+    VIONET_HANG_CHECKS = 3, /* rounds of check-for-hang without progress that mean a hang */
     VIONET_LINK_SPEED_GBIT = 10,
 };
 
@@ -76,10 +78,12 @@ struct vionet_region { /* one virtio structure, mapped */
 
 struct vionet_device {
     struct vionet_region common, notify, isr, config;
+    struct vionet_region vendor; /* absent on a plain virtio card */
     ULONG notify_multiplier;
     PVOID bar_va[PCI_TYPE0_ADDRESSES];
     ULONG bar_bytes[PCI_TYPE0_ADDRESSES];
-    ULONG64 features; /* negotiated */
+    ULONG64 features;      /* negotiated */
+    ULONG vendor_features; /* likewise: 1 << enum longshore_feature */
 };
 
 /* ---- Ring (virtq.c) ------------------------------------------------------------------- */
@@ -114,7 +118,7 @@ struct vionet_virtq {
 enum vionet_tx_phase {
     VIONET_TX_MAPPING,  /* in the call that maps it */
     VIONET_TX_DEFERRED, /* that call is over, its callback is yet to come */
-    VIONET_TX_COPY,     /* too many elements: waits for a bounce buffer */
+    VIONET_TX_COPY,     /* too many elements, or in parts: waits for a bounce buffer */
     VIONET_TX_READY,
     VIONET_TX_FAILED,
 };
@@ -123,6 +127,17 @@ struct vionet_tx_bounce {
     struct vionet_tx_bounce *next;
     PUCHAR va;
     ULONG64 address;
+};
+
+/* A large send that crosses the Identification wrap of a device that counts in 16 bits goes to it
+ * in parts, each a chain of its own: the first up to 0x7fff, the next from 0 on. */
+struct vionet_tx_cut {
+    ULONG parts;       /* 1: not split. Of more, head holds the template until they are made */
+    ULONG in_flight;   /* chains posted and not used yet */
+    ULONG mss, first;  /* bytes per segment; segments of the first part */
+    ULONG ip, tcp;     /* where these headers are in head */
+    ULONG head, bytes; /* bytes of head, payload bytes behind it */
+    BOOLEAN snap;
 };
 
 struct vionet_tx_request { /* one NET_BUFFER on its way */
@@ -143,6 +158,7 @@ struct vionet_tx_request { /* one NET_BUFFER on its way */
     ULONG large_bytes;        /* TCP payload, if this is a large send */
     ULONG cast;               /* index into the statistics */
     NDIS_STATUS status;
+    struct vionet_tx_cut cut;
     volatile LONG phase; /* enum vionet_tx_phase */
 };
 
@@ -224,6 +240,7 @@ enum vionet_on {
     VIONET_RX_UDP4 = 1 << 9,
     VIONET_RX_TCP6 = 1 << 10,
     VIONET_RX_UDP6 = 1 << 11,
+    VIONET_RX_IP4 = 1 << 12,
 };
 
 struct vionet_offload {
@@ -316,6 +333,12 @@ static inline ULONG vionet_vlan(const struct vionet_adapter *a)
 static inline ULONG vionet_on(const struct vionet_adapter *a)
 {
     return (ULONG)__atomic_load_n(&a->offload.on, __ATOMIC_ACQUIRE);
+}
+
+/* enum longshore_feature */
+static inline BOOLEAN vionet_has_vendor(const struct vionet_adapter *a, ULONG feature)
+{
+    return (a->device.vendor_features & 1u << feature) != 0;
 }
 
 /* driver.c */
@@ -423,7 +446,7 @@ struct vionet_headers {  /* where a frame's headers lie */
     ULONG end;           /* where the datagram ends by its own length field */
     UCHAR version;       /* 4 or 6; 0: no IP, or its header is cut short */
     UCHAR protocol;
-    BOOLEAN fragment, tagged;
+    BOOLEAN fragment, tagged, snap;
 };
 void vionet_headers_parse(const UCHAR *p, ULONG bytes, struct vionet_headers *h);
 /* Copies bytes of the frame from offset on; FALSE when its MDLs hold less or cannot be mapped. */
@@ -436,6 +459,9 @@ USHORT vionet_fold(ULONG sum);
 /* Translates the out-of-band info of a send into the virtio header and the private copy of the
  * frame's headers. Other than success: the frame must not be sent, and that is the NBL's status. */
 NDIS_STATUS vionet_offload_send(struct vionet_adapter *a, struct vionet_tx_request *t);
+/* Makes a part's header out of the template in t->head: virtio's, then the frame's. to may be the
+ * template itself, for the last one made. Returns the part's payload; *at: where that begins. */
+ULONG vionet_offload_part(const struct vionet_tx_request *t, ULONG part, PUCHAR to, ULONG *at);
 /* Writes what a completed large send says: version 1 the payload really sent, version 2 nothing. */
 void vionet_offload_completed(NET_BUFFER_LIST *nbl, ULONG payload_sent);
 /* The slot value for a received frame whose headers lie at head. */

@@ -117,6 +117,8 @@ static uint32_t regs_read(struct nic *nic, uint32_t offset, uint32_t size)
         return device_read(nic, offset - NIC_DEVICE_AT, size);
     if (offset == NIC_ISR_AT)
         return nic_isr_read(nic);
+    if (offset >= NIC_VENDOR_AT && offset < NIC_DEVICE_AT)
+        return nic_vendor_read(nic, offset - NIC_VENDOR_AT, size);
     if (offset < NIC_ISR_AT)
         return nic_common_read(nic, offset - NIC_COMMON_AT, size);
     nic_count(nic, NIC_REG_BAD_READ, 1);
@@ -129,6 +131,8 @@ static void regs_write(struct nic *nic, uint32_t offset, uint32_t size, uint32_t
         notify_write(nic, offset - NIC_NOTIFY_AT, value);
     else if (offset < NIC_ISR_AT)
         nic_common_write(nic, offset - NIC_COMMON_AT, size, value);
+    else if (offset >= NIC_VENDOR_AT && offset < NIC_DEVICE_AT)
+        nic_vendor_write(nic, offset - NIC_VENDOR_AT, size, value);
     else
         nic_count(nic, NIC_REG_BAD_WRITE, 1);
 }

@@ -10,6 +10,12 @@ static struct nic_queue *selected(struct nic *nic)
     return nic->queue_select < count ? &nic->queues[nic->queue_select] : NULL;
 }
 
+/* What stands in the common configuration. */
+static uint64_t virtio_offer(const struct nic *nic)
+{
+    return nic->offered & ~NIC_VENDOR_MASK;
+}
+
 static uint8_t status_get(const struct nic *nic)
 {
     return __atomic_load_n(&nic->status, __ATOMIC_RELAXED);
@@ -104,6 +110,7 @@ void nic_reset(struct nic *nic)
         queue_reset(nic, i);
     status_set(nic, 0);
     nic->accepted = 0;
+    nic->vendor_accepted = 0;
     __atomic_store_n(&nic->negotiated, 0, __ATOMIC_RELAXED);
     nic->device_feature_select = nic->driver_feature_select = 0;
     nic->queue_select = 0;
@@ -112,18 +119,25 @@ void nic_reset(struct nic *nic)
     nic_irq_reset(nic);
 }
 
+/* What the driver took of both kinds. */
+static uint64_t features_taken(const struct nic *nic)
+{
+    return nic->accepted | (uint64_t)nic->vendor_accepted << NIC_VENDOR_BIT;
+}
+
 /* Whether the driver's choice can be worked with; counts why not. */
 static bool features_acceptable(struct nic *nic)
 {
     uint64_t platform = VIRTIO_FEATURE(VIRTIO_F_ACCESS_PLATFORM);
+    uint64_t vendor = (nic->offered & NIC_VENDOR_MASK) >> NIC_VENDOR_BIT;
 
-    if (nic->accepted & ~nic->offered)
+    if (nic->accepted & ~virtio_offer(nic) || nic->vendor_accepted & ~vendor)
         nic_count(nic, NIC_FEATURES_NOT_OFFERED, 1);
     else if (!(nic->accepted & VIRTIO_FEATURE(VIRTIO_F_VERSION_1)))
         nic_count(nic, NIC_FEATURES_NO_VERSION_1, 1);
     else if (nic->offered & platform && !(nic->accepted & platform))
         nic_count(nic, NIC_FEATURES_NO_PLATFORM, 1);
-    else if (nic_features_orphans(nic->accepted))
+    else if (nic_features_orphans(features_taken(nic)))
         nic_count(nic, NIC_FEATURES_DEPENDENCY, 1);
     else
         return true;
@@ -132,7 +146,7 @@ static bool features_acceptable(struct nic *nic)
 
 static void features_fix(struct nic *nic)
 {
-    __atomic_store_n(&nic->negotiated, nic->accepted, __ATOMIC_RELAXED);
+    __atomic_store_n(&nic->negotiated, features_taken(nic), __ATOMIC_RELAXED);
     pthread_mutex_lock(&nic->filter.lock);
     nic->filter.vlan_on = nic_has(nic, VIRTIO_NET_F_CTRL_VLAN);
     nic->filter.rx_modes = nic_has(nic, VIRTIO_NET_F_CTRL_RX);
@@ -197,6 +211,40 @@ static void feature_write(struct nic *nic, uint32_t value)
     nic->accepted = (nic->accepted & ~((uint64_t)UINT32_MAX << shift)) | (uint64_t)value << shift;
 }
 
+/* ---- Vendor features (virtio/longshore.h) --------------------------------------------------- */
+
+uint32_t nic_vendor_read(struct nic *nic, uint32_t offset, uint32_t size)
+{
+    struct longshore_vendor_cfg c;
+    uint32_t value = 0;
+
+    if (offset + size > sizeof c || !(nic->offered & NIC_VENDOR_MASK)) {
+        nic_count(nic, NIC_REG_BAD_READ, 1);
+        return 0;
+    }
+    pthread_mutex_lock(&nic->lock);
+    c.device_feature = (uint32_t)((nic->offered & NIC_VENDOR_MASK) >> NIC_VENDOR_BIT);
+    c.driver_feature = nic->vendor_accepted;
+    pthread_mutex_unlock(&nic->lock);
+    memcpy(&value, (const uint8_t *)&c + offset, size);
+    return value;
+}
+
+void nic_vendor_write(struct nic *nic, uint32_t offset, uint32_t size, uint32_t value)
+{
+    if (offset != offsetof(struct longshore_vendor_cfg, driver_feature) || size != sizeof value ||
+        !(nic->offered & NIC_VENDOR_MASK)) {
+        nic_count(nic, NIC_REG_BAD_WRITE, 1);
+        return;
+    }
+    pthread_mutex_lock(&nic->lock);
+    if (status_get(nic) & VIRTIO_STATUS_FEATURES_OK)
+        nic_count(nic, NIC_REG_BAD_VALUE, 1);
+    else
+        nic->vendor_accepted = value;
+    pthread_mutex_unlock(&nic->lock);
+}
+
 /* ---- Registers ------------------------------------------------------------------------------ */
 
 static uint32_t feature_word(uint64_t features, uint32_t select)
@@ -210,7 +258,7 @@ static void fill(struct nic *nic, struct virtio_pci_common_cfg *c)
 
     *c = (struct virtio_pci_common_cfg){
         .device_feature_select = nic->device_feature_select,
-        .device_feature = feature_word(nic->offered, nic->device_feature_select),
+        .device_feature = feature_word(virtio_offer(nic), nic->device_feature_select),
         .driver_feature_select = nic->driver_feature_select,
         .driver_feature = feature_word(nic->accepted, nic->driver_feature_select),
         .config_msix_vector = nic->config_vector,

@@ -116,6 +116,25 @@ static void init_virtio_caps(struct nic *nic, uint8_t *link, uint8_t *end)
            sizeof(struct virtio_pci_cfg_cap) - offsetof(struct virtio_pci_cap, offset));
 }
 
+/* A card that offers none of the vendor's features is a plain one to look at, too. */
+static void init_vendor_cap(struct nic *nic, uint8_t *link, uint8_t *end)
+{
+    struct longshore_vendor_cap cap = {
+        .cap_vndr = VIRTIO_PCI_CAP_ID,
+        .cap_len = sizeof cap,
+        .cfg_type = VIRTIO_PCI_CAP_VENDOR_CFG,
+        .vendor_id = LONGSHORE_VIRTIO_VENDOR,
+        .version = LONGSHORE_VIRTIO_VERSION,
+        .bar = NIC_BAR_REGS,
+        .offset = NIC_VENDOR_AT,
+        .length = sizeof(struct longshore_vendor_cfg),
+    };
+
+    if (nic->offered & NIC_VENDOR_MASK)
+        memcpy(&nic->space[add_cap(nic, link, end, VIRTIO_PCI_CAP_ID, sizeof cap)], &cap,
+               sizeof cap);
+}
+
 static void init_msix(struct nic *nic, uint8_t *link, uint8_t *end)
 {
     uint8_t at = add_cap(nic, link, end, PCI_CAP_MSIX, MSIX_BYTES);
@@ -149,6 +168,7 @@ void nic_space_init(struct nic *nic)
     nic->writable[PCI_INTERRUPT_LINE] = 0xff;
     init_bar(nic, NIC_BAR_REGS, NIC_BAR_REGS_BYTES);
     init_virtio_caps(nic, &link, &end);
+    init_vendor_cap(nic, &link, &end);
     if (!nic->config.line_only)
         init_msix(nic, &link, &end);
 }

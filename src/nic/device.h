@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include <virtio/longshore.h>
 #include <virtio/net.h>
 #include <virtio/pci.h>
 #include <virtio/ring.h>
@@ -28,6 +29,7 @@ enum {
     NIC_BAR_MSIX_BYTES = 0x1000,
     NIC_COMMON_AT = 0x0000,
     NIC_ISR_AT = 0x1000,
+    NIC_VENDOR_AT = 0x1800,
     NIC_DEVICE_AT = 0x2000,
     NIC_NOTIFY_AT = 0x3000,
     NIC_NOTIFY_STRIDE = 4,
@@ -125,7 +127,9 @@ struct nic {
     uint8_t space[PCI_CONFIG_BYTES], writable[PCI_CONFIG_BYTES];
     uint8_t msix_at, window_at; /* capabilities */
     uint8_t msix_table[NIC_BAR_MSIX_BYTES];
-    uint64_t offered, accepted, negotiated;
+    uint64_t offered, negotiated; /* with the vendor's, see NIC_VENDOR() */
+    uint64_t accepted;
+    uint32_t vendor_accepted;
     uint32_t device_feature_select, driver_feature_select;
     uint16_t queue_select, config_vector;
     uint8_t status; /* atomic: read without the lock */
@@ -162,6 +166,12 @@ static inline bool nic_has(const struct nic *nic, unsigned feature)
     return nic->negotiated & VIRTIO_FEATURE(feature);
 }
 
+/* enum longshore_feature */
+static inline bool nic_has_vendor(const struct nic *nic, unsigned feature)
+{
+    return nic->negotiated & NIC_VENDOR(feature);
+}
+
 /* Longest frame allowed, tags aside. */
 static inline uint32_t nic_frame_limit(const struct nic *nic)
 {
@@ -189,6 +199,8 @@ void nic_ring(struct nic *nic, unsigned queue);
 
 uint32_t nic_common_read(struct nic *nic, uint32_t offset, uint32_t size);
 void nic_common_write(struct nic *nic, uint32_t offset, uint32_t size, uint32_t value);
+uint32_t nic_vendor_read(struct nic *nic, uint32_t offset, uint32_t size);
+void nic_vendor_write(struct nic *nic, uint32_t offset, uint32_t size, uint32_t value);
 /* Back to power on, but for the link. Holding `lock`. */
 void nic_reset(struct nic *nic);
 /* Sets DEVICE_NEEDS_RESET if the queue is broken, and tells the driver. Holding no lock. */
@@ -215,9 +227,15 @@ void nic_rx_forget(struct nic *nic);
 /* What the driver asks for a frame of len bytes. False: the header asks what it may not. */
 bool nic_offload_read(const struct virtio_net_hdr *hdr, uint64_t negotiated, uint32_t len,
                       struct frame_offload *out);
+/* How the segments of a large send are numbered. */
+enum frame_id_mode nic_offload_id_mode(const struct virtio_net_hdr *hdr, uint64_t negotiated);
+/* frame_parse(), FRAME_STRICT, of what the card may know: LLC/SNAP by negotiation only. */
+void nic_offload_parse(const uint8_t *head, size_t head_len, size_t frame_len, uint64_t negotiated,
+                       struct frame_layers *out);
 /* Judges a received frame; fills the header's flags. Returns the counter of the outcome, or
  * NIC_COUNTERS when there was nothing to judge. */
-enum nic_counter nic_offload_judge(const struct frame *f, struct virtio_net_hdr *hdr);
+enum nic_counter nic_offload_judge(const struct frame *f, uint64_t negotiated,
+                                   struct virtio_net_hdr *hdr);
 
 /* ---- filter.c ------------------------------------------------------------------------------- */
 

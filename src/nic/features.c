@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The features this card can do, by name, and what each of them requires (virtio 1.2 §5.1.3.1). */
+/* The features this card can do, by name, and what each of them requires (virtio 1.2 §5.1.3.1;
+ * virtio/longshore.h). */
 #include "nic/nic.h"
 
+#include <virtio/longshore.h>
 #include <virtio/net.h>
 #include <virtio/ring.h>
 
@@ -31,6 +33,11 @@ static const struct feature {
     {VIRTIO_F_VERSION_1, "version_1", 0},
     {VIRTIO_F_ACCESS_PLATFORM, "access_platform", 0},
     {VIRTIO_F_RING_RESET, "ring_reset", 0},
+    {NIC_VENDOR_BIT + LONGSHORE_F_IPCSUM, "ls_ipcsum", F(VIRTIO_NET_F_CSUM)},
+    {NIC_VENDOR_BIT + LONGSHORE_F_ID15, "ls_id15", F(VIRTIO_NET_F_HOST_TSO4)},
+    {NIC_VENDOR_BIT + LONGSHORE_F_SNAP, "ls_snap",
+     F(VIRTIO_NET_F_CSUM) | F(VIRTIO_NET_F_GUEST_CSUM)},
+    {NIC_VENDOR_BIT + LONGSHORE_F_VERDICTS, "ls_verdicts", F(VIRTIO_NET_F_GUEST_CSUM)},
 };
 
 uint64_t nic_features_all(void)

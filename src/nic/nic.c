@@ -152,6 +152,7 @@ const char *nic_counter_name(enum nic_counter c)
         [NIC_TX_BYTES] = "tx_bytes",
         [NIC_TX_CHAINS] = "tx_chains",
         [NIC_TX_CSUM] = "tx_csum",
+        [NIC_TX_IPCSUM] = "tx_ipcsum",
         [NIC_TX_LARGE] = "tx_large",
         [NIC_TX_SEGMENTS] = "tx_segments",
         [NIC_TX_BAD_HEADER] = "tx_bad_header",

@@ -8,8 +8,8 @@
  * that contradicts itself stops its queue and sets DEVICE_NEEDS_RESET (virtio 1.2 §2.1.2). Nothing
  * a driver does, and nothing that comes from the wire, ends the process.
  *
- *   BAR 0   0x0000 common configuration   0x1000 ISR   0x2000 device configuration
- *           0x3000 notify, 4 bytes for each queue
+ *   BAR 0   0x0000 common configuration   0x1000 ISR   0x1800 vendor features
+ *           0x2000 device configuration   0x3000 notify, 4 bytes for each queue
  *   BAR 2   0x0000 MSI-X table   0x0800 pending bits
  *
  *   state            entered by                      the card then
@@ -22,6 +22,9 @@
  * FEATURES_OK is refused (the bit stays clear) when the driver took a feature that was not offered,
  * one without those it requires, none of VERSION_1, or not ACCESS_PLATFORM although offered: the
  * addresses in the rings are bus addresses and go through pci_bus_ops.dma.
+ *
+ * What plain virtio lacks, the card offers by include/virtio/longshore.h; a driver that takes none
+ * of it, or a card with all of it withheld, is plain virtio.
  *
  * Interrupts: by MSI-X message while the MSI-X Enable bit of its capability is set, else by the
  * line and the ISR byte. Whoever owns the bus sets that bit; masks and message addresses are the
@@ -63,7 +66,6 @@ struct nic_config {
     uint16_t msix_vectors;      /* 0: default */
     bool line_only;             /* no MSI-X capability */
     bool link_down;             /* at power on */
-    enum frame_id_mode id_mode; /* IPv4 Identification of segments */
     uint64_t features_withheld; /* mask; what requires one of these is withheld with it */
 };
 
@@ -73,7 +75,8 @@ enum nic_counter {
     NIC_TX_FRAMES,   /* taken by the wire, segments counted singly */
     NIC_TX_BYTES,    /* handed to the wire */
     NIC_TX_CHAINS,   /* chains completed */
-    NIC_TX_CSUM,     /* checksums finished for frames that were not segmented */
+    NIC_TX_CSUM,     /* transport checksums finished for frames that were not segmented */
+    NIC_TX_IPCSUM,   /* IPv4 header checksums computed for such frames */
     NIC_TX_LARGE,    /* large sends cut */
     NIC_TX_SEGMENTS, /* segments made of them */
     /* transmit, dropped */
@@ -92,8 +95,8 @@ enum nic_counter {
     NIC_RX_FRAMES,
     NIC_RX_BYTES,
     NIC_RX_BUFFERS,    /* chains filled */
-    NIC_RX_CSUM_GOOD,  /* delivered with DATA_VALID */
-    NIC_RX_CSUM_WRONG, /* delivered without: some checksum was wrong */
+    NIC_RX_CSUM_GOOD,  /* delivered with DATA_VALID, nothing wrong */
+    NIC_RX_CSUM_WRONG, /* delivered: some checksum was wrong */
     /* receive, dropped */
     NIC_RX_NO_BUFFER,
     NIC_RX_NOT_READY, /* no running receive queue */
@@ -169,6 +172,12 @@ uint64_t nic_counter(const struct nic *nic, enum nic_counter c);
 const char *nic_counter_name(enum nic_counter c);
 
 /* ---- Features (features.c). Masks are made of VIRTIO_FEATURE() bits. ------------------------ */
+
+/* Vendor features (virtio/longshore.h) share the masks, in bits that virtio 1.2 §6 reserves and
+ * that never show in the common configuration. */
+enum { NIC_VENDOR_BIT = 46 };
+#define NIC_VENDOR(feature) ((uint64_t)1 << (NIC_VENDOR_BIT + (feature)))
+#define NIC_VENDOR_MASK     ((uint64_t)15 << NIC_VENDOR_BIT)
 
 uint64_t nic_features_all(void);             /* all this card can do */
 uint64_t nic_offered(const struct nic *nic); /* all, less what is withheld and what required that */

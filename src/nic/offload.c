@@ -22,8 +22,8 @@ static bool read_gso(uint8_t type, uint64_t negotiated, uint8_t *out)
 
 /*
  * §5.1.6.2. hdr_len is a hint that need not be right: not read. Flags that are unknown are ignored,
- * as is num_buffers. Asking for what was not negotiated is refused: the bytes would leave
- * unfinished.
+ * as is num_buffers, and so are the vendor's flags when their features were not negotiated. Asking
+ * virtio for what was not negotiated is refused: the bytes would leave unfinished.
  */
 bool nic_offload_read(const struct virtio_net_hdr *hdr, uint64_t negotiated, uint32_t len,
                       struct frame_offload *out)
@@ -44,9 +44,11 @@ bool nic_offload_read(const struct virtio_net_hdr *hdr, uint64_t negotiated, uin
         out->csum_start = hdr->csum_start;
         out->csum_offset = hdr->csum_offset;
     }
+    if (hdr->flags & LONGSHORE_TX_IPCSUM && negotiated & NIC_VENDOR(LONGSHORE_F_IPCSUM))
+        out->flags |= FRAME_IPCSUM_NEEDED;
     if (out->gso == FRAME_GSO_NONE)
         return true;
-    if (!csum)
+    if (!csum || (out->gso == FRAME_GSO_TCP6 && out->flags & FRAME_IPCSUM_NEEDED))
         return false;
     if (ecn)
         out->flags |= FRAME_GSO_ECN;
@@ -54,20 +56,47 @@ bool nic_offload_read(const struct virtio_net_hdr *hdr, uint64_t negotiated, uin
     return true;
 }
 
-enum nic_counter nic_offload_judge(const struct frame *f, struct virtio_net_hdr *hdr)
+enum frame_id_mode nic_offload_id_mode(const struct virtio_net_hdr *hdr, uint64_t negotiated)
+{
+    return hdr->flags & LONGSHORE_TX_ID15 && negotiated & NIC_VENDOR(LONGSHORE_F_ID15)
+               ? FRAME_ID_15BIT
+               : FRAME_ID_16BIT;
+}
+
+void nic_offload_parse(const uint8_t *head, size_t head_len, size_t frame_len, uint64_t negotiated,
+                       struct frame_layers *out)
+{
+    frame_parse(head, head_len, frame_len, FRAME_STRICT, out);
+    if (out->flags & FRAME_HAS_SNAP && !(negotiated & NIC_VENDOR(LONGSHORE_F_SNAP)))
+        *out = (struct frame_layers){0};
+}
+
+/* Each layer for itself (virtio/longshore.h). */
+static void put_verdicts(enum frame_verdict ip, enum frame_verdict transport,
+                         struct virtio_net_hdr *hdr)
+{
+    if (ip != FRAME_UNJUDGED)
+        hdr->flags |= ip == FRAME_GOOD ? LONGSHORE_RX_IP_GOOD : LONGSHORE_RX_IP_BAD;
+    if (transport != FRAME_UNJUDGED)
+        hdr->flags |= transport == FRAME_GOOD ? VIRTIO_NET_HDR_F_DATA_VALID : LONGSHORE_RX_L4_BAD;
+}
+
+enum nic_counter nic_offload_judge(const struct frame *f, uint64_t negotiated,
+                                   struct virtio_net_hdr *hdr)
 {
     uint8_t head[FRAME_MAX_HEADERS];
     size_t have = frame_pull(f, 0, head, MIN_OF(sizeof head, f->len));
     struct frame_layers layers;
     enum frame_verdict ip, transport;
 
-    frame_parse(head, have, f->len, FRAME_STRICT, &layers);
+    nic_offload_parse(head, have, f->len, negotiated, &layers);
     ip = frame_check_ip(f, &layers);
     transport = frame_check_transport(f, &layers);
+    if (negotiated & NIC_VENDOR(LONGSHORE_F_VERDICTS))
+        put_verdicts(ip, transport, hdr);
+    else if (transport == FRAME_GOOD && ip != FRAME_WRONG)
+        hdr->flags |= VIRTIO_NET_HDR_F_DATA_VALID;
     if (ip == FRAME_WRONG || transport == FRAME_WRONG)
         return NIC_RX_CSUM_WRONG;
-    if (transport != FRAME_GOOD)
-        return NIC_COUNTERS;
-    hdr->flags |= VIRTIO_NET_HDR_F_DATA_VALID;
-    return NIC_RX_CSUM_GOOD;
+    return transport == FRAME_GOOD ? NIC_RX_CSUM_GOOD : NIC_COUNTERS;
 }

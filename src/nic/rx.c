@@ -175,7 +175,7 @@ static void receive(struct nic *nic, unsigned i)
         return;
     }
     if (nic_has(nic, VIRTIO_NET_F_GUEST_CSUM)) {
-        enum nic_counter verdict = nic_offload_judge(&f, &hdr);
+        enum nic_counter verdict = nic_offload_judge(&f, nic->negotiated, &hdr);
 
         if (verdict != NIC_COUNTERS)
             nic_tally(nic, verdict, 1);

@@ -70,7 +70,9 @@ static void post(struct nic *nic, struct nic_tx_slot *s, unsigned n, uint32_t le
     tx->out[tx->count++] = (struct frame){.spans = s->spans, .span_count = n, .len = len};
 }
 
-/* ---- One frame as it is, or with its checksum finished -------------------------------------- */
+/* ---- One frame as it is, or with its checksums finished ------------------------------------- */
+
+enum { CSUM_FLAGS = FRAME_CSUM_NEEDED | FRAME_IPCSUM_NEEDED };
 
 /* The spans of f from `skip` on. The caller knows that they fit. */
 static unsigned add_spans(struct frame_span *to, unsigned n, const struct frame *f, uint32_t skip)
@@ -92,14 +94,16 @@ static bool finish(struct nic *nic, const struct frame *f, uint8_t *head, uint32
 {
     struct frame_layers layers;
 
-    if (!(f->offload.flags & FRAME_CSUM_NEEDED))
+    if (!(f->offload.flags & CSUM_FLAGS))
         return true;
-    frame_parse(head, MIN_OF(len, (uint32_t)FRAME_MAX_HEADERS), f->len, FRAME_STRICT, &layers);
+    nic_offload_parse(head, MIN_OF(len, (uint32_t)FRAME_MAX_HEADERS), f->len, nic->negotiated,
+                      &layers);
     if (!frame_finish_checksums(f, &layers, head, len)) {
         nic_tally(nic, NIC_TX_BAD_HEADER, 1);
         return false;
     }
-    nic_tally(nic, NIC_TX_CSUM, 1);
+    nic_tally(nic, NIC_TX_CSUM, (f->offload.flags & FRAME_CSUM_NEEDED) != 0);
+    nic_tally(nic, NIC_TX_IPCSUM, (f->offload.flags & FRAME_IPCSUM_NEEDED) != 0);
     return true;
 }
 
@@ -119,18 +123,18 @@ static void send_plain(struct nic *nic, const struct frame *f)
 {
     const struct frame_offload *o = &f->offload;
     uint32_t field_end = (uint32_t)o->csum_start + o->csum_offset + 2;
-    bool csum = o->flags & FRAME_CSUM_NEEDED;
+    bool patched = o->flags & CSUM_FLAGS;
     struct nic_tx_slot *s;
     unsigned n = 0;
     uint32_t head_len = 0;
 
     /* Room beside the spans: private header, padding. */
-    if (f->span_count > NIC_TX_SPANS - 2 || (csum && field_end > FRAME_MAX_HEADERS)) {
+    if (f->span_count > NIC_TX_SPANS - 2 || (patched && field_end > FRAME_MAX_HEADERS)) {
         send_copied(nic, f);
         return;
     }
     s = slot(nic);
-    if (csum) {
+    if (patched) {
         head_len = (uint32_t)frame_pull(f, 0, s->head, MIN_OF(f->len, sizeof s->head));
         if (!finish(nic, f, s->head, head_len))
             return;
@@ -179,12 +183,15 @@ static bool send_segment(struct nic *nic, struct frame_segmenter *seg)
     return true;
 }
 
-static void send_large(struct nic *nic, const struct frame *f, uint32_t limit)
+static void send_large(struct nic *nic, const struct frame *f, uint32_t limit,
+                       enum frame_id_mode id_mode)
 {
     struct frame_segmenter *seg = &nic->tx.segmenter;
-    enum frame_segment_error error = frame_segment_begin(seg, f, nic->config.id_mode);
+    enum frame_segment_error error = frame_segment_begin(seg, f, id_mode);
     uint64_t made = 0;
 
+    if (!error && seg->layers.flags & FRAME_HAS_SNAP && !nic_has_vendor(nic, LONGSHORE_F_SNAP))
+        error = FRAME_SEGMENT_NOT_TCP;
     if (error) {
         nic_tally(nic, segment_cause(error), 1);
         return;
@@ -248,7 +255,7 @@ static void send_frame(struct nic *nic, struct frame *f, const struct virtio_net
     else if (f->offload.gso == FRAME_GSO_NONE)
         send_plain(nic, f);
     else
-        send_large(nic, f, limit);
+        send_large(nic, f, limit, nic_offload_id_mode(hdr, nic->negotiated));
 }
 
 /* False: the ring is broken. */

@@ -43,13 +43,17 @@ static void test_withholding_takes_dependents_along_and_says_so(void **state)
     static const struct {
         uint64_t withheld, along;
     } cases[] = {
-        {F(VIRTIO_NET_F_CSUM),
-         F(VIRTIO_NET_F_HOST_TSO4) | F(VIRTIO_NET_F_HOST_TSO6) | F(VIRTIO_NET_F_HOST_ECN)},
-        {F(VIRTIO_NET_F_HOST_TSO4), 0},
-        {F(VIRTIO_NET_F_HOST_TSO4) | F(VIRTIO_NET_F_HOST_TSO6), F(VIRTIO_NET_F_HOST_ECN)},
+        {F(VIRTIO_NET_F_CSUM), F(VIRTIO_NET_F_HOST_TSO4) | F(VIRTIO_NET_F_HOST_TSO6) |
+                                   F(VIRTIO_NET_F_HOST_ECN) | NIC_VENDOR(LONGSHORE_F_IPCSUM) |
+                                   NIC_VENDOR(LONGSHORE_F_ID15)},
+        {F(VIRTIO_NET_F_HOST_TSO4), NIC_VENDOR(LONGSHORE_F_ID15)},
+        {F(VIRTIO_NET_F_HOST_TSO6), 0},
+        {F(VIRTIO_NET_F_HOST_TSO4) | F(VIRTIO_NET_F_HOST_TSO6),
+         F(VIRTIO_NET_F_HOST_ECN) | NIC_VENDOR(LONGSHORE_F_ID15)},
         {F(VIRTIO_NET_F_CTRL_VQ),
          F(VIRTIO_NET_F_CTRL_RX) | F(VIRTIO_NET_F_CTRL_VLAN) | F(VIRTIO_NET_F_CTRL_MAC_ADDR)},
-        {F(VIRTIO_NET_F_GUEST_CSUM), 0},
+        {F(VIRTIO_NET_F_GUEST_CSUM), NIC_VENDOR(LONGSHORE_F_VERDICTS)},
+        {NIC_VENDOR_MASK, 0},
     };
 
     (void)state;

@@ -70,11 +70,13 @@ static void test_capability_list_ends_and_has_each_structure(void **state)
         assert_int_equal(get(r, at, 1), 0x09);
         assert_true(at + get(r, at + 2, 1) <= 256);
         seen |= 1u << get(r, at + 3, 1);
-        if (get(r, at + 3, 1) != VIRTIO_PCI_CAP_PCI_CFG)
+        if (get(r, at + 3, 1) == VIRTIO_PCI_CAP_VENDOR_CFG)
+            assert_int_equal(get(r, at + 4, 2), LONGSHORE_VIRTIO_VENDOR);
+        else if (get(r, at + 3, 1) != VIRTIO_PCI_CAP_PCI_CFG)
             assert_true(get(r, at + 8, 4) + get(r, at + 12, 4) <=
                         r->fn->bar_bytes[get(r, at + 4, 1)]);
     }
-    assert_int_equal(seen, 0x3f);
+    assert_int_equal(seen, 0x3f | 1u << VIRTIO_PCI_CAP_VENDOR_CFG);
     rig_free(r);
 }
 

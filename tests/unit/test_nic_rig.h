@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include <virtio/longshore.h>
 #include <virtio/net.h>
 #include <virtio/pci.h>
 #include <virtio/ring.h>
@@ -32,6 +33,7 @@ enum {
     RIG_ISR = 0x1000,
     RIG_DEVICE = 0x2000,
     RIG_NOTIFY = 0x3000,
+    RIG_VENDOR = 0x1800, /* struct longshore_vendor_cfg */
 };
 
 struct rig_ring {
@@ -136,6 +138,19 @@ static inline void rig_write(struct rig *r, uint32_t offset, uint32_t size, uint
 #define RIG_SET(r, f, v)                                                                           \
     rig_write(r, RIG_COMMON + RIG_FIELD(f), sizeof(((struct virtio_pci_common_cfg *)0)->f), v)
 
+static inline uint32_t rig_cap(struct rig *r, uint8_t id, int type)
+{
+    uint32_t at = r->fn->ops->config_read(r->fn, 0x34, 1);
+
+    while (at) {
+        if (r->fn->ops->config_read(r->fn, at, 1) == id &&
+            (type < 0 || r->fn->ops->config_read(r->fn, at + 3, 1) == (uint32_t)type))
+            return at;
+        at = r->fn->ops->config_read(r->fn, at + 1, 1);
+    }
+    return 0;
+}
+
 static inline uint64_t rig_offered(struct rig *r)
 {
     uint64_t low, high;
@@ -144,15 +159,21 @@ static inline uint64_t rig_offered(struct rig *r)
     low = RIG_GET(r, device_feature);
     RIG_SET(r, device_feature_select, 1);
     high = RIG_GET(r, device_feature);
-    return low | high << 32;
+    low |= high << 32;
+    if (rig_cap(r, VIRTIO_PCI_CAP_ID, VIRTIO_PCI_CAP_VENDOR_CFG))
+        low |= (uint64_t)rig_read(r, RIG_VENDOR, 4) << NIC_VENDOR_BIT;
+    return low;
 }
 
-/* Reset to FEATURES_OK. Returns whether the card agreed. */
+/* Reset to FEATURES_OK; vendor features go to their own word. Returns whether the card agreed. */
 static inline bool rig_negotiate(struct rig *r, uint64_t features)
 {
     RIG_SET(r, device_status, 0);
     RIG_SET(r, device_status, VIRTIO_STATUS_ACKNOWLEDGE);
     RIG_SET(r, device_status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
+    if (features & NIC_VENDOR_MASK)
+        rig_write(r, RIG_VENDOR + 4, 4, (uint32_t)((features & NIC_VENDOR_MASK) >> NIC_VENDOR_BIT));
+    features &= ~NIC_VENDOR_MASK;
     RIG_SET(r, driver_feature_select, 0);
     RIG_SET(r, driver_feature, (uint32_t)features);
     RIG_SET(r, driver_feature_select, 1);
@@ -192,19 +213,6 @@ static inline void rig_queue(struct rig *r, unsigned i, uint16_t size)
 static inline void rig_driver_ok(struct rig *r)
 {
     RIG_SET(r, device_status, 0xf);
-}
-
-static inline uint32_t rig_cap(struct rig *r, uint8_t id, int type)
-{
-    uint32_t at = r->fn->ops->config_read(r->fn, 0x34, 1);
-
-    while (at) {
-        if (r->fn->ops->config_read(r->fn, at, 1) == id &&
-            (type < 0 || r->fn->ops->config_read(r->fn, at + 3, 1) == (uint32_t)type))
-            return at;
-        at = r->fn->ops->config_read(r->fn, at + 1, 1);
-    }
-    return 0;
 }
 
 static inline void rig_enable_msix(struct rig *r)

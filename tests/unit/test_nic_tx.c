@@ -337,38 +337,6 @@ static void test_large_send_in_crumbs(void **state)
     rig_free(r);
 }
 
-static void test_identification_counts_in_the_configured_width(void **state)
-{
-    static const struct {
-        enum frame_id_mode mode;
-        uint16_t second;
-    } cases[] = {{FRAME_ID_15BIT, 0}, {FRAME_ID_16BIT, 0x8000}};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct nic_config config = rig_default;
-        struct frame_recipe recipe = rig_recipe(4, 6, payload, 200);
-        struct virtio_net_hdr hdr;
-        struct rig *r;
-        uint32_t len;
-
-        config.id_mode = cases[i].mode;
-        r = rig_up(&config, tx_features);
-        recipe.ip_id = 0x7fff;
-        len = (uint32_t)frame_build(&recipe, frame, sizeof frame);
-        hdr = rig_unfinish(frame, len);
-        hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-        hdr.gso_size = 100;
-        rig_tx(r, &hdr, frame, len, 0);
-        rig_kick_tx(r);
-        assert_true(rig_wire_get(r, got, sizeof got) > 0);
-        assert_int_equal(got[18] << 8 | got[19], 0x7fff);
-        assert_true(rig_wire_get(r, got, sizeof got) > 0);
-        assert_int_equal(got[18] << 8 | got[19], cases[i].second);
-        rig_free(r);
-    }
-}
-
 static void test_segments_longer_than_the_mtu_never_leave(void **state)
 {
     struct rig *r = rig_up(NULL, tx_features);
@@ -518,7 +486,6 @@ int main(void)
         cmocka_unit_test(test_header_fields_that_mean_nothing_are_ignored),
         cmocka_unit_test(test_large_sends_are_cut),
         cmocka_unit_test(test_large_send_in_crumbs),
-        cmocka_unit_test(test_identification_counts_in_the_configured_width),
         cmocka_unit_test(test_segments_longer_than_the_mtu_never_leave),
         cmocka_unit_test(test_refused_large_sends_are_counted_by_cause),
         cmocka_unit_test(test_a_full_ring_goes_in_one_doorbell),

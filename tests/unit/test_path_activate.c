@@ -34,7 +34,7 @@ static void test_ENC_3_4_6_9_13_a_bad_set_changes_nothing(void **state)
     bad[2].Header.Size = 40;
     bad[3].IPv4.Enabled = 3;
     bad[4].IPv6.Enabled = 0xffffffff;
-    bad[5].IPv4.EncapsulationType = NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED;
+    bad[5].IPv4.EncapsulationType = NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED; /* of 14 bytes */
     bad[6].IPv6.EncapsulationType = NDIS_ENCAPSULATION_NULL;
     bad[7].IPv4.HeaderSize = 0x10000;
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {

@@ -13,7 +13,10 @@
 enum { ASK_IP = 1, ASK_TCP = 2, ASK_UDP = 4, ETH = 14, SHORTEST = 60 };
 
 static struct path path;
-static bool path_is_open, path_linked;
+static bool path_is_open, path_linked, path_plain;
+
+/* A plain virtio card is one without these (virtio/longshore.h). */
+#define PLAIN "ls_ipcsum,ls_id15,ls_snap,ls_verdicts"
 
 /* ---- Input ---------------------------------------------------------------------------------- */
 
@@ -246,6 +249,8 @@ static inline void expect_checksummed(const struct packet *k, unsigned what, con
 static inline void path_begin(struct path_config config)
 {
     config.linked = path_linked;
+    if (path_plain && !config.withhold)
+        config.withhold = PLAIN;
     path_open(&path, &config);
     path_is_open = true;
 }
@@ -293,8 +298,8 @@ static inline int path_test_begin(void **state)
     return 0;
 }
 
-/* Runs the tests with each build of the driver: on one path for all of them, the test above being
- * the last; or each on paths of its own. */
+/* Runs the tests with each build of the driver on each kind of card: on one path for all of them,
+ * the test above being the last; or each on paths of its own. */
 static inline int path_run(const char *what, const struct CMUnitTest *tests, size_t count, bool one)
 {
     struct CMUnitTest each[40];
@@ -304,11 +309,13 @@ static inline int path_run(const char *what, const struct CMUnitTest *tests, siz
     memcpy(each, tests, count * sizeof *tests);
     for (size_t i = 0; i < count; i++)
         each[i].setup_func = path_test_begin;
-    for (int build = 0; build < 2; build++) {
+    for (int run = 0; run < 4; run++) {
         char name[100];
 
-        path_linked = build == 0;
-        snprintf(name, sizeof name, "%s, vionet.%s", what, path_linked ? "so" : "sys");
+        path_linked = run % 2 == 0;
+        path_plain = run / 2 != 0;
+        snprintf(name, sizeof name, "%s, vionet.%s%s", what, path_linked ? "so" : "sys",
+                 path_plain ? ", plain virtio" : "");
         failed += _cmocka_run_group_tests(name, each, count, one ? path_group_open : NULL,
                                           path_group_close);
     }

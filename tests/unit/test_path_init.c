@@ -251,7 +251,8 @@ static void test_INIT_14_ENC_17_no_verdict_before_activation(void **state)
 static void assert_report(uint64_t offered)
 {
     bool tx = offered & VIRTIO_FEATURE(VIRTIO_NET_F_CSUM),
-         rx = offered & VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM);
+         rx = offered & VIRTIO_FEATURE(VIRTIO_NET_F_GUEST_CSUM),
+         snap = offered & NIC_VENDOR(LONGSHORE_F_SNAP);
     const NDIS_OFFLOAD *h = &watch.hardware;
 
     assert_int_equal(h->Checksum.IPv4Transmit.IpChecksum, tx);
@@ -260,7 +261,16 @@ static void assert_report(uint64_t offered)
     assert_int_equal(h->Checksum.IPv6Transmit.TcpChecksum, tx);
     assert_int_equal(h->Checksum.IPv6Transmit.UdpChecksum, tx);
     assert_int_equal(h->Checksum.IPv4Transmit.Encapsulation != 0, tx);
-    assert_int_equal(h->Checksum.IPv4Receive.IpChecksum, 0);
+    assert_int_equal(h->Checksum.IPv4Receive.IpChecksum,
+                     (offered & NIC_VENDOR(LONGSHORE_F_VERDICTS)) != 0);
+    assert_int_equal(h->Checksum.IPv4Receive.IpOptionsSupported,
+                     (offered & NIC_VENDOR(LONGSHORE_F_VERDICTS)) != 0);
+    assert_int_equal(
+        (h->Checksum.IPv4Transmit.Encapsulation & NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED) != 0,
+        tx && snap);
+    assert_int_equal(
+        (h->Checksum.IPv6Receive.Encapsulation & NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED) != 0,
+        rx && snap);
     assert_int_equal(h->Checksum.IPv4Receive.TcpChecksum, rx);
     assert_int_equal(h->Checksum.IPv4Receive.UdpChecksum, rx);
     assert_int_equal(h->Checksum.IPv6Receive.TcpChecksum, rx);

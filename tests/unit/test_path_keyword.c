@@ -7,16 +7,15 @@ static const struct keyword {
     const char *name;
     size_t field;
     bool lso;
-    bool no_receive; /* virtio gives no verdict of that kind */
 } keywords[] = {
-    {"*IPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, IPv4Checksum), false, true},
-    {"*TCPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv4Checksum), false, false},
-    {"*UDPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv4Checksum), false, false},
-    {"*TCPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv6Checksum), false, false},
-    {"*UDPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv6Checksum), false, false},
-    {"*LsoV2IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4), true, false},
-    {"*LsoV2IPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv6), true, false},
-    {"*LsoV1IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), true, false}, /* not in the INF */
+    {"*IPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, IPv4Checksum), false},
+    {"*TCPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv4Checksum), false},
+    {"*UDPChecksumOffloadIPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv4Checksum), false},
+    {"*TCPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, TCPIPv6Checksum), false},
+    {"*UDPChecksumOffloadIPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, UDPIPv6Checksum), false},
+    {"*LsoV2IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4), true},
+    {"*LsoV2IPv6", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv6), true},
+    {"*LsoV1IPv4", offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV1), true}, /* not in the INF */
 };
 
 /* The hardware view less what one keyword governs ("Field map" of the requirements); value as in
@@ -30,6 +29,8 @@ static NDIS_OFFLOAD less(const NDIS_OFFLOAD *hardware, unsigned k, unsigned valu
     case 0:
         if (!tx)
             o.Checksum.IPv4Transmit.IpChecksum = o.Checksum.IPv4Transmit.IpOptionsSupported = 0;
+        if (!rx)
+            o.Checksum.IPv4Receive.IpChecksum = o.Checksum.IPv4Receive.IpOptionsSupported = 0;
         break;
     case 1:
         if (!tx)

@@ -14,8 +14,7 @@ static void test_PAR_4_6_7_13_a_bad_set_changes_nothing_at_all(void **state)
         UCHAR value;
     } bad[] = {
         {FIELD(IPv4Checksum), 5},
-        {FIELD(IPv4Checksum), 3}, /* receive: the card has none */
-        {FIELD(IPv4Checksum), 4},
+        {FIELD(IPv4Checksum), 6},
         {FIELD(TCPIPv4Checksum), 5},
         {FIELD(UDPIPv4Checksum), 255},
         {FIELD(TCPIPv6Checksum), 5},
@@ -177,7 +176,7 @@ static void test_PAR_14_16_CAP_8_off_one_by_one_and_on_again(void **state)
     for (unsigned i = 0; i < sizeof now.Checksum; i++)
         assert_int_equal(((const uint8_t *)&now.Checksum)[i], 0);
     assert_true(now.LsoV2.IPv4.Encapsulation); /* PAR-24, CAP-4: large sends stay */
-    o.IPv4Checksum = 2;
+    o.IPv4Checksum = 4;                        /* the card judges IPv4 headers, too */
     o.TCPIPv4Checksum = o.UDPIPv4Checksum = o.TCPIPv6Checksum = o.UDPIPv6Checksum = 4;
     assert_int_equal(path_set(p, OID_TCP_OFFLOAD_PARAMETERS, &o, PARAMETERS), NDIS_STATUS_SUCCESS);
     now = current(p);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A whole path for tests: a test protocol above, NDIS, vionet (either build), the card, and an in-memory cable whose far end the test holds. What the protocol sees
- * is recorded; what the wire carries is read as bytes. One path at a time in a process.
+ * A whole path for tests: a test protocol above, NDIS, vionet (either build), the card, and an
+ * in-memory cable whose far end the test holds. What the protocol sees is recorded; what the wire
+ * carries is read as bytes. One path at a time in a process.
  */
 #pragma once
 
@@ -25,6 +26,8 @@
 #include "nt/registry.h"
 #include "port/port.h"
 
+#include <virtio/longshore.h>
+
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,18 +38,19 @@ enum { PATH_FINDINGS = 32, PATH_RECORDS = 512, PATH_FRAME = 70000, PATH_TAG = 0x
 
 struct path;
 struct path_config {
-    bool linked;              /* the .so; else the .sys */
-    const char *withhold;     /* features, by name */
+    bool linked;                 /* the .so; else the .sys */
+    const char *withhold;        /* features, by name */
     const char *const *keywords; /* pairs name, value; NULL ends: written before initialize */
-    uint16_t mtu;             /* 0: 1500 */
-    uint16_t queue_size;      /* 0: default */
-    bool line_only;           /* no MSI-X */
-    bool no_bind;             /* leave the adapter Running and unbound */
-    bool no_activate;         /* no OID_OFFLOAD_ENCAPSULATION after binding */
-    bool no_filter;           /* no packet filter after binding */
+    uint16_t mtu;                /* 0: 1500 */
+    uint16_t queue_size;         /* 0: default */
+    bool line_only;              /* no MSI-X */
+    bool no_bind;                /* leave the adapter Running and unbound */
+    bool no_activate;            /* no OID_OFFLOAD_ENCAPSULATION after binding */
+    bool no_filter;              /* no packet filter after binding */
     bool link_down;
     const struct ndis_observer *observer;
-    void (*on_pause)(struct path *p); /* in the protocol's NetEventPause, while its binding is Pausing */
+    void (*on_pause)(
+        struct path *p); /* in the protocol's NetEventPause, while its binding is Pausing */
 };
 
 struct path_received {
@@ -102,7 +106,8 @@ struct path {
     unsigned findings_kept;
 };
 
-/* cmocka takes the fault signals for itself around each test and fixture. The loader needs them all the time, for the registers of a .sys: cmocka's calls end here. */
+/* cmocka takes the fault signals for itself around each test and fixture. The loader needs them all
+ * the time, for the registers of a .sys: cmocka's calls end here. */
 __attribute__((visibility("default"))) sighandler_t signal(int number, sighandler_t handler)
 {
     (void)number;
@@ -156,7 +161,8 @@ static inline NDIS_STATUS path_oid_wait(struct path *p, NDIS_OID_REQUEST *r)
     return p->oid_status;
 }
 
-static inline NDIS_OID_REQUEST path_oid_make(NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buffer, ULONG bytes)
+static inline NDIS_OID_REQUEST path_oid_make(NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buffer,
+                                             ULONG bytes)
 {
     NDIS_OID_REQUEST r;
 
@@ -178,13 +184,15 @@ static inline NDIS_STATUS path_set(struct path *p, NDIS_OID oid, void *buffer, U
     return path_oid_wait(p, &r);
 }
 
-static inline NDIS_STATUS path_query(struct path *p, NDIS_OID oid, void *buffer, ULONG bytes, ULONG *written)
+static inline NDIS_STATUS path_query(struct path *p, NDIS_OID oid, void *buffer, ULONG bytes,
+                                     ULONG *written)
 {
     NDIS_OID_REQUEST r = path_oid_make(NdisRequestQueryInformation, oid, buffer, bytes);
     NDIS_STATUS status = path_oid_wait(p, &r);
 
     if (written)
-        *written = status == NDIS_STATUS_SUCCESS ? r.DATA.QUERY_INFORMATION.BytesWritten : r.DATA.QUERY_INFORMATION.BytesNeeded;
+        *written = status == NDIS_STATUS_SUCCESS ? r.DATA.QUERY_INFORMATION.BytesWritten
+                                                 : r.DATA.QUERY_INFORMATION.BytesNeeded;
     return status;
 }
 
@@ -215,7 +223,8 @@ static inline NDIS_STATUS path_activate(struct path *p, ULONG set4, ULONG set6)
     return path_set(p, OID_OFFLOAD_ENCAPSULATION, &e, NDIS_SIZEOF_OFFLOAD_ENCAPSULATION_REVISION_1);
 }
 
-/* One field of OID_TCP_OFFLOAD_PARAMETERS: path_parameter(p, offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4), NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED). */
+/* One field of OID_TCP_OFFLOAD_PARAMETERS: path_parameter(p, offsetof(NDIS_OFFLOAD_PARAMETERS,
+ * LsoV2IPv4), NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED). */
 static inline NDIS_STATUS path_parameter(struct path *p, size_t field, UCHAR value)
 {
     NDIS_OFFLOAD_PARAMETERS o;
@@ -228,7 +237,8 @@ static inline NDIS_STATUS path_parameter(struct path *p, size_t field, UCHAR val
     return path_set(p, OID_TCP_OFFLOAD_PARAMETERS, &o, NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1);
 }
 
-static NDIS_STATUS NTAPI PathBind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE BindContext, PNDIS_BIND_PARAMETERS BindParameters)
+static NDIS_STATUS NTAPI PathBind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE BindContext,
+                                  PNDIS_BIND_PARAMETERS BindParameters)
 {
     static NDIS_MEDIUM media[] = {NdisMedium802_3};
     struct path *p = ProtocolDriverContext;
@@ -239,7 +249,8 @@ static NDIS_STATUS NTAPI PathBind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE
     p->bind = *BindParameters;
     p->bind_has_offload = BindParameters->DefaultOffloadConfiguration != NULL;
     if (p->bind_has_offload)
-        memcpy(&p->bind_offload, BindParameters->DefaultOffloadConfiguration, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
+        memcpy(&p->bind_offload, BindParameters->DefaultOffloadConfiguration,
+               NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
     memset(&o, 0, sizeof o);
     o.Header.Type = NDIS_OBJECT_TYPE_OPEN_PARAMETERS;
     o.Header.Revision = NDIS_OPEN_PARAMETERS_REVISION_1;
@@ -260,7 +271,8 @@ static NDIS_STATUS NTAPI PathBind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE
     if (status == NDIS_STATUS_SUCCESS && !p->config.no_activate)
         path_activate(p, NDIS_OFFLOAD_SET_ON, NDIS_OFFLOAD_SET_ON);
     if (status == NDIS_STATUS_SUCCESS && !p->config.no_filter)
-        path_set_filter(p, NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_BROADCAST | NDIS_PACKET_TYPE_ALL_MULTICAST);
+        path_set_filter(p, NDIS_PACKET_TYPE_DIRECTED | NDIS_PACKET_TYPE_BROADCAST |
+                               NDIS_PACKET_TYPE_ALL_MULTICAST);
     return status;
 }
 
@@ -299,13 +311,15 @@ static VOID NTAPI PathCloseComplete(NDIS_HANDLE ProtocolBindingContext)
     path_signal(ProtocolBindingContext, NDIS_STATUS_SUCCESS);
 }
 
-static VOID NTAPI PathOidComplete(NDIS_HANDLE ProtocolBindingContext, PNDIS_OID_REQUEST OidRequest, NDIS_STATUS Status)
+static VOID NTAPI PathOidComplete(NDIS_HANDLE ProtocolBindingContext, PNDIS_OID_REQUEST OidRequest,
+                                  NDIS_STATUS Status)
 {
     (void)OidRequest;
     path_signal(ProtocolBindingContext, Status);
 }
 
-static NDIS_STATUS NTAPI PathNetPnPEvent(NDIS_HANDLE ProtocolBindingContext, PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification)
+static NDIS_STATUS NTAPI PathNetPnPEvent(NDIS_HANDLE ProtocolBindingContext,
+                                         PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification)
 {
     struct path *p = ProtocolBindingContext;
 
@@ -319,7 +333,8 @@ static NDIS_STATUS NTAPI PathNetPnPEvent(NDIS_HANDLE ProtocolBindingContext, PNE
     return NDIS_STATUS_SUCCESS;
 }
 
-static VOID NTAPI PathStatus(NDIS_HANDLE ProtocolBindingContext, PNDIS_STATUS_INDICATION StatusIndication)
+static VOID NTAPI PathStatus(NDIS_HANDLE ProtocolBindingContext,
+                             PNDIS_STATUS_INDICATION StatusIndication)
 {
     struct path *p = ProtocolBindingContext;
     struct path_status *s;
@@ -330,7 +345,8 @@ static VOID NTAPI PathStatus(NDIS_HANDLE ProtocolBindingContext, PNDIS_STATUS_IN
     s->bytes = StatusIndication->StatusBufferSize;
     s->indication = *StatusIndication;
     if (s->bytes)
-        memcpy(s->buffer, StatusIndication->StatusBuffer, MIN_OF(s->bytes, (ULONG)sizeof s->buffer));
+        memcpy(s->buffer, StatusIndication->StatusBuffer,
+               MIN_OF(s->bytes, (ULONG)sizeof s->buffer));
     p->status_count++;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->mutex);
@@ -350,8 +366,9 @@ static inline void path_copy_nb(const NET_BUFFER *nb, uint8_t *dst)
     }
 }
 
-static VOID NTAPI PathReceive(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LIST NetBufferLists, NDIS_PORT_NUMBER PortNumber,
-                              ULONG NumberOfNetBufferLists, ULONG ReceiveFlags)
+static VOID NTAPI PathReceive(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LIST NetBufferLists,
+                              NDIS_PORT_NUMBER PortNumber, ULONG NumberOfNetBufferLists,
+                              ULONG ReceiveFlags)
 {
     struct path *p = ProtocolBindingContext;
     NET_BUFFER_LIST *last = NULL;
@@ -382,7 +399,10 @@ static VOID NTAPI PathReceive(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LI
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->mutex);
     if (!hold && !(ReceiveFlags & NDIS_RECEIVE_FLAGS_RESOURCES))
-        NdisReturnNetBufferLists(p->binding, NetBufferLists, ReceiveFlags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL ? NDIS_RETURN_FLAGS_DISPATCH_LEVEL : 0);
+        NdisReturnNetBufferLists(p->binding, NetBufferLists,
+                                 ReceiveFlags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL
+                                     ? NDIS_RETURN_FLAGS_DISPATCH_LEVEL
+                                     : 0);
 }
 
 static inline void path_return_held(struct path *p)
@@ -400,7 +420,8 @@ static inline void path_return_held(struct path *p)
 }
 
 /* Send NBLs are freed by path_free_nbl, after the test has looked at them. */
-static VOID NTAPI PathSendComplete(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LIST NetBufferList, ULONG SendCompleteFlags)
+static VOID NTAPI PathSendComplete(NDIS_HANDLE ProtocolBindingContext,
+                                   PNET_BUFFER_LIST NetBufferList, ULONG SendCompleteFlags)
 {
     struct path *p = ProtocolBindingContext;
 
@@ -458,8 +479,10 @@ static inline void path_register(struct path *p)
 
 /* ---- Sends ---------------------------------------------------------------------------------- */
 
-/* A private copy of the frame behind `front` unused bytes, and MDLs over it that end at the byte counts in `splits` (0 ends the list; UINT32_MAX asks for an empty MDL). */
-static inline uint8_t *path_data(struct path *p, const void *frame, uint32_t len, const uint32_t *splits, uint32_t front, MDL **first)
+/* A private copy of the frame behind `front` unused bytes, and MDLs over it that end at the byte
+ * counts in `splits` (0 ends the list; UINT32_MAX asks for an empty MDL). */
+static inline uint8_t *path_data(struct path *p, const void *frame, uint32_t len,
+                                 const uint32_t *splits, uint32_t front, MDL **first)
 {
     uint8_t *data = malloc(front + len + 1);
     uint32_t at = 0, total = front + len;
@@ -485,11 +508,13 @@ static inline uint8_t *path_data(struct path *p, const void *frame, uint32_t len
 }
 
 /* An NBL with one NET_BUFFER over path_data. Freed with path_free_nbl. */
-static inline NET_BUFFER_LIST *path_nbl(struct path *p, const void *frame, uint32_t len, const uint32_t *splits, uint32_t front)
+static inline NET_BUFFER_LIST *path_nbl(struct path *p, const void *frame, uint32_t len,
+                                        const uint32_t *splits, uint32_t front)
 {
     MDL *first;
     uint8_t *data = path_data(p, frame, len, splits, front, &first);
-    NET_BUFFER_LIST *nbl = NdisAllocateNetBufferAndNetBufferList(p->nbl_pool, 0, 0, first, front, len);
+    NET_BUFFER_LIST *nbl =
+        NdisAllocateNetBufferAndNetBufferList(p->nbl_pool, 0, 0, first, front, len);
 
     assert_non_null(nbl);
     nbl->ProtocolReserved[0] = data;
@@ -498,11 +523,13 @@ static inline NET_BUFFER_LIST *path_nbl(struct path *p, const void *frame, uint3
 }
 
 /* One more NET_BUFFER at the end of the NBL. */
-static inline NET_BUFFER *path_add_nb(struct path *p, NET_BUFFER_LIST *nbl, const void *frame, uint32_t len, const uint32_t *splits, uint32_t front)
+static inline NET_BUFFER *path_add_nb(struct path *p, NET_BUFFER_LIST *nbl, const void *frame,
+                                      uint32_t len, const uint32_t *splits, uint32_t front)
 {
     MDL *first;
     uint8_t *data = path_data(p, frame, len, splits, front, &first);
-    NET_BUFFER *nb = NdisAllocateNetBuffer(p->nb_pool, first, front, len), *last = nbl->FirstNetBuffer;
+    NET_BUFFER *nb = NdisAllocateNetBuffer(p->nb_pool, first, front, len),
+               *last = nbl->FirstNetBuffer;
 
     assert_non_null(nb);
     nb->ProtocolReserved[0] = data;
@@ -539,7 +566,8 @@ static inline void path_free_nbl(struct path *p, NET_BUFFER_LIST *nbl)
     p->nbls_out--;
 }
 
-static inline void path_checksum(NET_BUFFER_LIST *nbl, bool v4, bool ip, bool tcp, bool udp, ULONG tcp_offset)
+static inline void path_checksum(NET_BUFFER_LIST *nbl, bool v4, bool ip, bool tcp, bool udp,
+                                 ULONG tcp_offset)
 {
     NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO i = {.Value = NULL};
 
@@ -559,7 +587,8 @@ static inline void path_lso2(NET_BUFFER_LIST *nbl, bool v4, ULONG mss, ULONG tcp
     i.LsoV2Transmit.MSS = mss & 0xfffff;
     i.LsoV2Transmit.TcpHeaderOffset = tcp_offset & 0x3ff;
     i.LsoV2Transmit.Type = NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE;
-    i.LsoV2Transmit.IPVersion = v4 ? NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4 : NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6;
+    i.LsoV2Transmit.IPVersion =
+        v4 ? NDIS_TCP_LARGE_SEND_OFFLOAD_IPv4 : NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6;
     nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] = i.Value;
 }
 
@@ -649,15 +678,20 @@ static inline struct reg_key *path_key(struct path *p, struct why *why)
     struct reg_key *key;
 
     snprintf(name, sizeof name, "%s/drivers/vionet/vionet.inf", path_build());
-    key = registry_open(p->registry, "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-08002BE10318}\\0000", true);
-    if (inf_load(name, &p->inf, why) < 0 || inf_find_model(p->inf, NULL, &model, why) < 0 || inf_apply(p->inf, &model, key, why) < 0)
+    key = registry_open(p->registry,
+                        "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4D36E972-"
+                        "E325-11CE-BFC1-08002BE10318}\\0000",
+                        true);
+    if (inf_load(name, &p->inf, why) < 0 || inf_find_model(p->inf, NULL, &model, why) < 0 ||
+        inf_apply(p->inf, &model, key, why) < 0)
         fail_msg("%s", why->text);
     for (unsigned i = 0; p->config.keywords && p->config.keywords[i]; i += 2)
         reg_set_sz(key, p->config.keywords[i], p->config.keywords[i + 1]);
     return key;
 }
 
-/* cmocka sets handlers of its own before every test; the machine's, which carry out what images may not do, are put back above them. */
+/* cmocka sets handlers of its own before every test; the machine's, which carry out what images may
+ * not do, are put back above them. */
 static inline int path_fault_install(struct why *why)
 {
     static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
@@ -674,8 +708,11 @@ static inline int path_fault_install(struct why *why)
 /* Everything up to (not including) initialize. */
 static inline void path_prepare(struct path *p, const struct path_config *config)
 {
-    struct nic_config nic = {.mac = {0x02, 0, 0, 0, 0, 1}, .mtu = config->mtu, .queue_size = config->queue_size,
-                             .line_only = config->line_only, .link_down = config->link_down};
+    struct nic_config nic = {.mac = {0x02, 0, 0, 0, 0, 1},
+                             .mtu = config->mtu,
+                             .queue_size = config->queue_size,
+                             .line_only = config->line_only,
+                             .link_down = config->link_down};
     struct ndis_adapter_config adapter;
     struct why why = {0};
     char image[4096];
@@ -701,7 +738,8 @@ static inline void path_prepare(struct path *p, const struct path_config *config
     if (port_open("cable", &p->wire, &why) < 0)
         fail_msg("%s", why.text);
     p->far = port_cable_peer(p->wire);
-    if (nic_new(&nic, p->wire, &p->nic, &why) < 0 || nt_device_new(nic_pci(p->nic), &p->device, &why) < 0)
+    if (nic_new(&nic, p->wire, &p->nic, &why) < 0 ||
+        nt_device_new(nic_pci(p->nic), &p->device, &why) < 0)
         fail_msg("%s", why.text);
     adapter = (struct ndis_adapter_config){p->driver, p->device, p->key, "vionet"};
     if (ndis_adapter_new(&adapter, &p->adapter, &why) < 0)
@@ -741,7 +779,8 @@ static inline unsigned path_findings_of(const struct path *p, const char *rule)
     return n;
 }
 
-/* Takes everything down; returns the number of findings that the path has caused, and asserts that nothing was left behind. */
+/* Takes everything down; returns the number of findings that the path has caused, and asserts that
+ * nothing was left behind. */
 static inline uint64_t path_close(struct path *p)
 {
     uint64_t left, findings;
