@@ -183,9 +183,8 @@ enum frame_segment_error {
                                segment's IP (or 802.3) length  cannot be written down */
 };
 
-/* How IPv4 Identification counts: the LSO page's 15 bits (0x7fff wraps to 0), or 16 bits. A
- * template beyond 0x7fff counts in 16 bits always: the first segment has the template's number
- * (LSO1-20). */
+/* How IPv4 Identification counts: the LSO page's 15 bits (0x7fff wraps to 0, top bit cleared), or
+ * 16 bits. */
 enum frame_id_mode { FRAME_ID_15BIT, FRAME_ID_16BIT };
 
 /* One large send being cut. Without payload it is one segment: the header alone. Filled by _begin;

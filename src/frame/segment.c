@@ -136,8 +136,7 @@ static void put_ip(const struct frame_segmenter *s, uint8_t *header, uint32_t ip
         return;
     }
     uint32_t id = wire_get16(s->header + s->layers.l3_offset + 4) + s->next;
-    id &= s->id_mode == FRAME_ID_15BIT && !(s->header[s->layers.l3_offset + 4] & 0x80) ? 0x7fff
-                                                                                       : 0xffff;
+    id &= s->id_mode == FRAME_ID_15BIT ? 0x7fff : 0xffff;
     wire_put16(ip + 2, ip_len);
     wire_put16(ip + 4, id);
     wire_put16(ip + 10, (uint16_t)~frame_fold(s->ip_sum + ip_len + id));

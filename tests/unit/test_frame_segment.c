@@ -181,12 +181,11 @@ static void test_LSO2_7_identification_wraps_at_7fff(void **state)
     assert_ids(0, FRAME_ID_15BIT, (uint16_t[]){0, 1, 2}, 3);
 }
 
-/* Version 1 may start anywhere; version 2's driver clears the top bit before (LSO2-8). */
-static void test_LSO1_20_identification_beyond_15_bits_is_kept(void **state)
+static void test_LSO2_8_identification_top_bit_cleared(void **state)
 {
     UNUSED_STATE;
-    assert_ids(0x8000, FRAME_ID_15BIT, (uint16_t[]){0x8000, 0x8001}, 2);
-    assert_ids(0xfffe, FRAME_ID_15BIT, (uint16_t[]){0xfffe, 0xffff, 0, 1}, 4);
+    assert_ids(0x8000, FRAME_ID_15BIT, (uint16_t[]){0, 1}, 2);
+    assert_ids(0xfffe, FRAME_ID_15BIT, (uint16_t[]){0x7ffe, 0x7fff, 0}, 3);
 }
 
 static void test_LSO1_20_identification_16_bits(void **state)
@@ -266,7 +265,7 @@ int main(void)
         cmocka_unit_test(test_LSO1_16_18_template_checksums_and_lengths_not_relied_on),
         cmocka_unit_test(test_LSO1_18_checksum_of_every_value),
         cmocka_unit_test(test_LSO2_7_identification_wraps_at_7fff),
-        cmocka_unit_test(test_LSO1_20_identification_beyond_15_bits_is_kept),
+        cmocka_unit_test(test_LSO2_8_identification_top_bit_cleared),
         cmocka_unit_test(test_LSO1_20_identification_16_bits),
         cmocka_unit_test(test_LSO2_6_more_than_64_kb),
         cmocka_unit_test(test_LSO2_10_14_unnamed_bits_copied),
