@@ -106,6 +106,33 @@ static void activate_offload(struct tcpip *t)
         activated(t, status);
 }
 
+static NTSTATUS NTAPI read_disable(PWSTR ValueName, ULONG ValueType, PVOID ValueData,
+                                   ULONG ValueLength, PVOID Context, PVOID EntryContext)
+{
+    ULONG value;
+
+    (void)ValueName;
+    (void)Context;
+    if (ValueType == REG_DWORD && ValueLength == sizeof value) {
+        memcpy(&value, ValueData, sizeof value);
+        *(bool *)EntryContext = value != 0;
+    }
+    return STATUS_SUCCESS;
+}
+
+bool tcpip_offload_disabled(void)
+{
+    static WCHAR name[] = L"DisableTaskOffload";
+    bool disabled = false;
+    RTL_QUERY_REGISTRY_TABLE table[2] = {
+        {.QueryRoutine = read_disable, .Name = name, .EntryContext = &disabled},
+    };
+
+    RtlQueryRegistryValues(RTL_REGISTRY_SERVICES | RTL_REGISTRY_OPTIONAL, L"Tcpip\\Parameters",
+                           table, NULL, NULL);
+    return disabled;
+}
+
 static void set_carrier(struct tcpip *t, NDIS_MEDIA_CONNECT_STATE state)
 {
     port_set_carrier(t->tap, state != MediaConnectStateDisconnected);
@@ -175,7 +202,10 @@ static NDIS_STATUS start_binding(struct tcpip *t, const NDIS_BIND_PARAMETERS *p)
     if (status != NDIS_STATUS_SUCCESS)
         return status;
     if (p->DefaultOffloadConfiguration) {
+        bool never = tcpip_offload_disabled(); /* KEY-24: this binding never asks */
+
         NdisAcquireSpinLock(&t->lock);
+        t->activation_tried = never;
         tcpip_config_copy(&t->current, p->DefaultOffloadConfiguration, sizeof t->current);
         NdisReleaseSpinLock(&t->lock);
         activate_offload(t);

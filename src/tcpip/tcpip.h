@@ -11,7 +11,8 @@
  * are finished here in software, as a transport may. rx: NBLs go to the TAP with the checksum
  * verdict; frames judged wrong are dropped and counted.
  *
- * After binding it sets OID_OFFLOAD_ENCAPSULATION, then the packet filter, and follows every
+ * Unless the registry's DisableTaskOffload forbids offload, after binding it sets
+ * OID_OFFLOAD_ENCAPSULATION, then the packet filter, and follows every
  * NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG by changing the TAP's offload flags.
  *
  * Threads: tcpip_poll on one loop at DISPATCH_LEVEL; handlers wherever NDIS calls them. A tx slot

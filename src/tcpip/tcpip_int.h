@@ -67,6 +67,11 @@ static inline void tcpip_count(struct tcpip *t, enum tcpip_counter c, uint64_t n
     atomic_fetch_add_explicit(&t->counters[c], n, memory_order_relaxed);
 }
 
+/* tcpip.c */
+/* DisableTaskOffload of the Tcpip service's parameters (KEY-24), looked at when binding.
+ * PASSIVE_LEVEL. */
+bool tcpip_offload_disabled(void);
+
 /* tx.c */
 NDIS_STATUS tcpip_slots_init(struct tcpip *t);
 void tcpip_slots_fini(struct tcpip *t);
