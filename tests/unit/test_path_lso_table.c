@@ -130,13 +130,15 @@ static void segment(const struct entry *e)
     struct frame f = {.spans = spans, .len = card_bytes(e, bytes)};
     struct frame_segmenter by_span, by_copy;
     const uint8_t *p = e->frames, *want;
+    /* Version 1 counts on in 16 bits (LSO1-20). */
+    enum frame_id_mode ids = e->row.lso == 1 ? FRAME_ID_16BIT : FRAME_ID_15BIT;
     uint32_t len, want_len;
 
     f.span_count = card_spans(e, bytes, f.len, spans);
     f.offload.gso = e->row.version == 4 ? FRAME_GSO_TCP4 : FRAME_GSO_TCP6;
     f.offload.mss = e->row.mss;
-    if (frame_segment_begin(&by_span, &f, FRAME_ID_15BIT) != FRAME_SEGMENT_OK ||
-        frame_segment_begin(&by_copy, &f, FRAME_ID_15BIT) != FRAME_SEGMENT_OK ||
+    if (frame_segment_begin(&by_span, &f, ids) != FRAME_SEGMENT_OK ||
+        frame_segment_begin(&by_copy, &f, ids) != FRAME_SEGMENT_OK ||
         by_span.segment_count != e->row.frame_count)
         differs(e, "cannot be cut", 0, 0);
     for (unsigned i = 0; i < e->row.frame_count; i++, p = want + want_len) {
