@@ -9,9 +9,13 @@ static struct env_frame frame;
 static struct env_received received;
 static struct port *near_end, *far_end;
 
+/* Linux opens an interface's queue up to a second after its carrier comes, and drops what is sent
+ * before; its operational state says when. */
 static void wire_up(void)
 {
     env_run("ip link add va0 type veth peer name vb0 && ip link set va0 up && ip link set vb0 up");
+    env_run("for i in $(seq 200); do [ $(ip link show | grep -cE 'v[ab]0@.*state UP') = 2 ] && "
+            "break; sleep 0.02; done; sleep 0.02");
     near_end = env_open("packet:va0");
     far_end = env_open("packet:vb0");
     assert_string_equal(port_name(near_end), "va0");
