@@ -253,7 +253,9 @@ static void deliver(struct ndis_oid *o)
     if (status == NDIS_STATUS_SUCCESS) {
         clear_results(o->sent);
         o->reached = true;
+        pthread_spin_lock(&a->lock); /* from here on its time is watched */
         o->sent_ns = nt_now_ns();
+        pthread_spin_unlock(&a->lock);
         call = ndis_call_begin(a->driver->owner);
         status = a->driver->chars.OidRequestHandler(a->context, o->sent);
         ndis_call_end(&call, "MiniportOidRequest");
