@@ -99,7 +99,7 @@ struct ndis_binding { /* NdisOpenAdapterEx; begins life before it as the BindCon
     struct list adapter_link, protocol_link;
     void *bind_wait;                  /* completion of a pending bind/unbind/close/pnp event */
     struct ndis_binding_waits *waits; /* binding.c */
-    bool pause_done; /* the protocol has completed NetEventPause: no more sends (GEN-45) */
+    _Atomic(bool) pause_done; /* the protocol has completed NetEventPause: no more sends (GEN-45) */
     struct ndis_binding *retired_next;
 };
 
