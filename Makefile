@@ -13,6 +13,11 @@ bench: program
 	build/bench/longshore bench frame
 	build/bench/longshore bench path build/drivers/vionet/vionet.inf
 
+# A minute of random `longshore set` under TCP, each build; the seed is printed.
+storm: program
+	python3 tests/e2e/set_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/vionet/vionet.inf sys 60
+	python3 tests/e2e/set_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/vionet/vionet.inf linked 60
+
 check: deps
 	.ci/check $(FUZZ_SECONDS)
 
@@ -26,4 +31,4 @@ deps:
 clean:
 	rm -rf build build-*
 
-.PHONY: demo bench check program deps clean
+.PHONY: demo bench storm check program deps clean
