@@ -93,3 +93,7 @@ struct why {
 /* Writes the text if none stands there yet, and returns err, so that `return why_set(why, -ENOENT,
  * ...)` works. */
 __attribute__((format(printf, 3, 4))) int why_set(struct why *why, int err, const char *fmt, ...);
+
+/* A whole regular file of at most max_mib MiB, for the caller to free; -EINVAL for any other, with
+ * one line in why that names it. */
+int base_read_file(const char *path, unsigned max_mib, char **text, size_t *bytes, struct why *why);

@@ -6,9 +6,7 @@
 #include "nt/inf_int.h"
 #include "nt/utf.h"
 
-#include <fcntl.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 enum { TEXT_MAX = 16 << 20, FIELD_MAX = 65536, SECTION_NAME_MAX = 255 };
 
@@ -413,28 +411,11 @@ int inf_load_text(const char *text, size_t bytes, const char *name, struct inf *
 
 int inf_load(const char *path, struct inf **out, struct why *why)
 {
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
     cleanup_free char *text = NULL;
-    struct stat st;
-    size_t have = 0;
+    size_t have;
+    int err = base_read_file(path, TEXT_MAX >> 20, &text, &have, why);
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return why_set(why, -errno, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode) || st.st_size > TEXT_MAX)
-        return why_set(why, -EINVAL, "%s: not a file of at most 16 MiB", path);
-    text = malloc((size_t)st.st_size + 1);
-    if (!text)
-        return why_set(why, -ENOMEM, "%s: no memory", path);
-    while (have < (size_t)st.st_size) {
-        ssize_t n = read(fd, text + have, (size_t)st.st_size - have);
-
-        if (n < 0)
-            return why_set(why, -errno, "%s: %s", path, strerror(errno));
-        if (n == 0)
-            break;
-        have += (size_t)n;
-    }
-    return inf_load_text(text, have, path, out, why);
+    return err < 0 ? err : inf_load_text(text, have, path, out, why);
 }
 
 void inf_free(struct inf *inf)

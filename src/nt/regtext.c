@@ -7,9 +7,7 @@
 #include "nt/reg_int.h"
 #include "nt/utf.h"
 
-#include <fcntl.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 enum { TEXT_MAX = 64 << 20 };
 
@@ -386,26 +384,9 @@ int registry_load_text(struct registry *r, const void *text, size_t bytes, const
 
 int registry_load(struct registry *r, const char *path, struct why *why)
 {
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
     cleanup_free char *text = NULL;
-    struct stat st;
-    size_t have = 0;
+    size_t have;
+    int err = base_read_file(path, TEXT_MAX >> 20, &text, &have, why);
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return why_set(why, -errno, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode) || st.st_size > TEXT_MAX)
-        return why_set(why, -EINVAL, "%s: not a file of at most 64 MiB", path);
-    text = malloc((size_t)st.st_size + 1);
-    if (!text)
-        return why_set(why, -ENOMEM, "%s: no memory", path);
-    while (have < (size_t)st.st_size) {
-        ssize_t n = read(fd, text + have, (size_t)st.st_size - have);
-
-        if (n < 0)
-            return why_set(why, -errno, "%s: %s", path, strerror(errno));
-        if (n == 0)
-            break;
-        have += (size_t)n;
-    }
-    return registry_load_text(r, text, have, path, why);
+    return err < 0 ? err : registry_load_text(r, text, have, path, why);
 }
