@@ -18,6 +18,11 @@ storm: program
 	python3 tests/e2e/set_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/vionet/vionet.inf sys 60
 	python3 tests/e2e/set_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/vionet/vionet.inf linked 60
 
+# Every faulty twin against the whole suite: is each check able to fail?
+check-twins: program
+	@ninja -C build --quiet tests/faulty/twins
+	build/tests/faulty/twins build/drivers/vionet/vionet.inf
+
 check: deps
 	.ci/check $(FUZZ_SECONDS)
 
@@ -31,4 +36,4 @@ deps:
 clean:
 	rm -rf build build-*
 
-.PHONY: demo bench storm check program deps clean
+.PHONY: demo bench storm check check-twins program deps clean

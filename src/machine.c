@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <sched.h>
 
-#define NIC_HARDWARE_ID "PCI\\VEN_1AF4&DEV_1041"
 #define CLASS_KEY                                                                                  \
     "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"                              \
     "{4D36E972-E325-11CE-BFC1-08002BE10318}"

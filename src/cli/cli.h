@@ -16,6 +16,7 @@ int cmd_bench(int argc, char **argv);
 int cmd_offloads(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_wmi(int argc, char **argv);
+int cmd_test(int argc, char **argv);
 
 /* "longshore: TEXT" on stderr; returns EXIT_CANNOT. */
 __attribute__((format(printf, 1, 2))) int cli_error(const char *fmt, ...);

@@ -12,6 +12,7 @@ static const struct command {
     {"offloads", cmd_offloads, "what running adapters can offload, and what is switched on"},
     {"set", cmd_set, "switch offloads of a running adapter"},
     {"wmi", cmd_wmi, "query and set a running adapter through the documented WMI GUIDs"},
+    {"test", cmd_test, "check a miniport, requirement by requirement"},
     {"bench", cmd_bench, "measure the kernels (frame) or the whole path (path)"},
 };
 

@@ -51,6 +51,9 @@
 
 struct nic;
 
+/* What its configuration space makes of the card (virtio 1.2, 4.1.2), as an .inf names it. */
+#define NIC_HARDWARE_ID "PCI\\VEN_1AF4&DEV_1041"
+
 enum {
     NIC_DEFAULT_MTU = 1500,
     NIC_DEFAULT_QUEUE_SIZE = 256,

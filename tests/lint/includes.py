@@ -21,7 +21,9 @@ MAY = {
     **{f"src/{name}": ["include/wdk", "src/nt", "src/ndis", "src/nic", "src/port", "src/tcpip",
                        "src/frame", "src/base", "include/longshore.h", "src/machine.h"]
        for name in ("machine.c", "machine.h", "admin.c", "admin_wmi.c")},
-    "src/cli": ["include/longshore.h", "src/base", "bench/bench.h"],
+    "src/conform": ["include/wdk", "include/virtio", "src/nt", "src/ndis", "src/nic", "src/port",
+                    "src/tcpip", "src/frame", "src/base", "include/longshore.h", "src/machine.h"],
+    "src/cli": ["src/conform", "include/longshore.h", "src/base", "bench/bench.h"],
 }
 # Rooms that live without libc (freestanding headers and string.h only).
 BARE = {"include/wdk", "include/virtio", "drivers/vionet", "src/frame"}

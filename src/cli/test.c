@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* longshore test: the conformance suite on a driver. */
+#include "cli/cli.h"
+#include "conform/report.h"
+
+#include <getopt.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static void usage(FILE *to)
+{
+    fprintf(to,
+            "usage: longshore test DRIVER.inf [OPTION...]\n"
+            "       longshore test --list[=markdown]\n\n"
+            "Checks a miniport requirement by requirement, each on a fresh adapter in a process of "
+            "its own.\n\n"
+            "  --driver sys|linked  the .sys that the .inf names (default), or the .so beside it\n"
+            "  --only ID,GROUP,...  these requirements (\"LSO1,ENC-14\")\n"
+            "  --tier N             requirements up to tier N\n"
+            "  --seed N             order of checks and random input; printed, default the time\n"
+            "  --strict             NDIS as today's reference has it; warnings are findings\n"
+            "  --lenient            what shipping drivers commonly get wrong is a warning\n"
+            "  --jobs N             checks at once (default: one per processor)\n"
+            "  --slow FACTOR        time limits are multiplied by it\n"
+            "  --capture DIR        a pcapng of each check's wire\n"
+            "  --list               the catalogue; --list=markdown: docs/conformance.md\n\n"
+            "exit status: 0 all hold, 1 findings, 2 could not run\n");
+}
+
+enum {
+    OPT_DRIVER = 256,
+    OPT_ONLY,
+    OPT_TIER,
+    OPT_SEED,
+    OPT_STRICT,
+    OPT_LENIENT,
+    OPT_JOBS,
+    OPT_SLOW,
+    OPT_CAPTURE,
+    OPT_LIST
+};
+
+static const struct option options[] = {
+    {"driver", required_argument, NULL, OPT_DRIVER},
+    {"only", required_argument, NULL, OPT_ONLY},
+    {"tier", required_argument, NULL, OPT_TIER},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"strict", no_argument, NULL, OPT_STRICT},
+    {"lenient", no_argument, NULL, OPT_LENIENT},
+    {"jobs", required_argument, NULL, OPT_JOBS},
+    {"slow", required_argument, NULL, OPT_SLOW},
+    {"capture", required_argument, NULL, OPT_CAPTURE},
+    {"list", optional_argument, NULL, OPT_LIST},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+struct wanted {
+    struct suite_config suite;
+    enum longshore_build build;
+    bool list, markdown, help;
+};
+
+/* Every name in the list is an id or a group. */
+static bool check_names(const char *list)
+{
+    char name[32];
+
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ",");
+        bool known = false;
+
+        snprintf(name, sizeof name, "%.*s", (int)MIN_OF(n, sizeof name - 1), p);
+        for (unsigned i = 0; i < catalogue_group_count(); i++)
+            known |= strcasecmp(catalogue_group_at(i)->name, name) == 0;
+        if (!known && !catalogue_find(name)) {
+            cli_error("--only %s: no such requirement or group; longshore test --list names them",
+                      name);
+            return false;
+        }
+        p += n + (p[n] == ',');
+    }
+    return true;
+}
+
+static bool take_option(struct wanted *w, int o)
+{
+    unsigned long n = 0;
+
+    switch (o) {
+    case OPT_DRIVER:
+        return cli_build(optarg, &w->build);
+    case OPT_ONLY:
+        w->suite.only = optarg;
+        return check_names(optarg);
+    case OPT_TIER:
+        if (!cli_number("--tier", optarg, 1, 3, &n))
+            return false;
+        w->suite.tier = (unsigned)n;
+        return true;
+    case OPT_SEED:
+        if (!cli_number("--seed", optarg, 0, ULONG_MAX, &n))
+            return false;
+        w->suite.seed = n;
+        return true;
+    case OPT_JOBS:
+        if (!cli_number("--jobs", optarg, 1, 64, &n))
+            return false;
+        w->suite.jobs = (unsigned)n;
+        return true;
+    case OPT_SLOW:
+        if (!cli_number("--slow", optarg, 1, 100, &n))
+            return false;
+        w->suite.time_factor = (double)n;
+        return true;
+    case OPT_STRICT:
+        w->suite.strict = true;
+        return true;
+    case OPT_LENIENT:
+        w->suite.lenient = true;
+        return true;
+    case OPT_CAPTURE:
+        w->suite.capture = optarg;
+        return true;
+    case OPT_LIST:
+        w->list = true;
+        w->markdown = optarg && strcmp(optarg, "markdown") == 0;
+        if (optarg && !w->markdown)
+            cli_error("--list=%s: want --list or --list=markdown", optarg);
+        return !optarg || w->markdown;
+    case 'h':
+        w->help = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int list(const struct wanted *w)
+{
+    if (w->markdown)
+        report_catalogue(stdout);
+    else
+        report_list(stdout);
+    return EXIT_HOLDS;
+}
+
+static int run(struct wanted *w)
+{
+    struct suite_result *result;
+    struct why why = {0};
+    unsigned findings;
+
+    if (suite_find_image(&w->suite, w->build == LONGSHORE_LINKED, &why) < 0)
+        return cli_error("%s", why.text);
+    if (w->suite.capture && mkdir(w->suite.capture, 0777) < 0 && errno != EEXIST)
+        return cli_error("%s: %s", w->suite.capture, strerror(errno));
+    if (suite_run(&w->suite, &result, &why) < 0)
+        return cli_error("%s", why.text);
+    report_text(stdout, result);
+    findings = suite_findings(result) + result->verdicts[VERDICT_ERROR];
+    suite_free(result);
+    return findings ? EXIT_FINDINGS : EXIT_HOLDS;
+}
+
+int cmd_test(int argc, char **argv)
+{
+    struct wanted w = {.suite = {.seed = (uint64_t)time(NULL), .time_factor = 1}};
+    int o;
+
+    w.suite.progress = isatty(STDERR_FILENO);
+    while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (!take_option(&w, o))
+            return EXIT_CANNOT;
+    }
+    if (w.help) {
+        usage(stdout);
+        return EXIT_HOLDS;
+    }
+    if (w.list)
+        return list(&w);
+    if (optind + 1 != argc) {
+        usage(stderr);
+        return EXIT_CANNOT;
+    }
+    if (w.suite.strict && w.suite.lenient)
+        return cli_error("--strict and --lenient contradict each other");
+    w.suite.inf = argv[optind];
+    return run(&w);
+}

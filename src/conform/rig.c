@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* The rig's life: driver, card and adapter come up, and go down with a look at what is left. */
+#include "conform/rig_int.h"
+
+#include "nt/finding.h"
+#include "nt/image.h"
+
+#include <time.h>
+
+double rig_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* Numerical Recipes' xorshift (public domain constants 21, 35, 4). */
+uint32_t rig_random(struct rig *r)
+{
+    r->random ^= r->random << 21;
+    r->random ^= r->random >> 35;
+    r->random ^= r->random << 4;
+    return (uint32_t)(r->random >> 16);
+}
+
+/* A rule that the runtime saw broken, on whatever thread. */
+static void rule_broken(void *arg, const struct finding *f)
+{
+    struct rig *r = arg;
+    struct evidence e = {.kind = EVIDENCE_FINDING};
+
+    snprintf(e.id, sizeof e.id, "%s", f->rule);
+    snprintf(e.about, sizeof e.about, "%s", f->subject);
+    snprintf(e.text, sizeof e.text, "%s", f->text);
+    evidence_write(r, &e);
+}
+
+static void wire_ready(void *arg)
+{
+    struct rig *r = arg;
+
+    nic_wire_ready(r->nic);
+}
+
+static void make_key(struct rig *r, const struct inf_model *model)
+{
+    struct why why = {0};
+    const char *const *k = r->config.keywords;
+
+    r->key = registry_open(r->registry, RIG_CLASS_KEY, true);
+    if (!r->key || inf_apply(r->inf, model, r->key, &why) < 0)
+        cannot(r, "%s", why.text);
+    for (; k && *k; k += 2) {
+        if (k[1])
+            reg_set_sz(r->key, k[0], k[1]);
+        else
+            reg_delete(r->key, k[0]);
+    }
+}
+
+static void plug_card(struct rig *r)
+{
+    struct nic_config nic = {.mtu = r->config.mtu, .link_down = r->config.link_down};
+    struct why why = {0};
+
+    memcpy(nic.mac, r->mac, 6);
+    if (r->config.withhold &&
+        nic_features_parse(r->config.withhold, &nic.features_withheld, &why) < 0)
+        cannot(r, "%s", why.text);
+    if (port_open("cable", &r->wire, &why) < 0)
+        cannot(r, "%s", why.text);
+    r->far = port_cable_peer(r->wire);
+    if (r->suite->capture &&
+        port_capture_open(suite_capture_path(r->suite, r->check), &r->capture, &why) < 0)
+        cannot(r, "%s", why.text);
+    port_set_capture(r->far, r->capture);
+    if (nic_new(&nic, r->wire, &r->nic, &why) < 0 ||
+        nt_device_new(nic_pci(r->nic), &r->device, &why) < 0)
+        cannot(r, "%s", why.text);
+    if (nt_watch_add(0, port_fd(r->wire), wire_ready, r, &r->wire_watch) < 0)
+        cannot(r, "cannot watch the wire");
+}
+
+void rig_prepare(struct rig *r, const struct rig_config *config)
+{
+    static const uint8_t mac[6] = {0x02, 0, 0, 0, 0, 1}, peer[6] = {0x02, 0, 0, 0, 0, 2};
+    struct ndis_adapter_config adapter;
+    struct inf_model model;
+    struct why why = {0};
+    bool card;
+
+    invariant(!r->prepared);
+    if (config)
+        r->config = *config;
+    memcpy(r->mac, mac, 6);
+    memcpy(r->peer, peer, 6);
+    finding_set_sink(rule_broken, r);
+    r->registry = registry_new();
+    if (!r->registry)
+        cannot(r, "no memory");
+    registry_set_system(r->registry);
+    if (nt_fault_install(&why) < 0 || nt_start(1, &why) < 0 || ndis_start(&why) < 0)
+        cannot(r, "%s", why.text);
+    ndis_set_time_factor(r->suite->time_factor);
+    ndis_set_strict(r->suite->strict);
+    watch_begin();
+    if (suite_find_model(r->suite, &r->inf, &model, &card, &why) < 0)
+        cannot(r, "%s", why.text);
+    make_key(r, &model);
+    if (nt_driver_load(r->suite->image, model.service, &r->driver, &why) < 0)
+        cannot(r, "%s", why.text);
+    if (card)
+        plug_card(r);
+    adapter = (struct ndis_adapter_config){r->driver, r->device, r->key, model.description};
+    if (ndis_adapter_new(&adapter, &r->adapter, &why) < 0)
+        cannot(r, "%s", why.text);
+    protocol_register(r, &r->main, "CHECK", false);
+    rig_pools_new(r);
+    r->prepared = true;
+}
+
+static void bring_up(struct rig *r)
+{
+    NDIS_STATUS status = ndis_adapter_initialize(r->adapter);
+    struct ndis_adapter_info info;
+
+    if (status == NDIS_STATUS_SUCCESS)
+        status = ndis_adapter_restart(r->adapter);
+    if (!expect_code(r, "MiniportInitializeEx and MiniportRestart", status, NDIS_STATUS_SUCCESS))
+        suite_child_end(r);
+    ndis_adapter_info(r->adapter, &info);
+    memcpy(r->mac, info.mac, 6);
+    r->comparisons--; /* that it starts is nothing that the check has found out */
+}
+
+void rig_start(struct rig *r)
+{
+    bring_up(r);
+    if (!r->config.no_bind)
+        rig_bind(r);
+}
+
+void rig_bind(struct rig *r)
+{
+    struct why why = {0};
+
+    if (ndis_adapter_connect(r->adapter, r->main.name, &why) < 0 || !r->main.binding ||
+        !atomic_load(&r->main.running))
+        cannot(r, "the test protocol could not be bound: %s", why.text);
+}
+
+void rig_bind_other(struct rig *r)
+{
+    struct why why = {0};
+
+    protocol_register(r, &r->other, "OTHER", true);
+    if (ndis_adapter_connect(r->adapter, r->other.name, &why) < 0 || !r->other.binding)
+        cannot(r, "a second protocol could not be bound: %s", why.text);
+}
+
+void rig_open(struct rig *r, const struct rig_config *config)
+{
+    rig_prepare(r, config);
+    rig_start(r);
+}
+
+void rig_halt(struct rig *r)
+{
+    rig_return_held(r);
+    if (r->other.protocol)
+        ndis_adapter_disconnect(r->adapter, r->other.name);
+    ndis_adapter_disconnect(r->adapter, r->main.name);
+    ndis_adapter_halt(r->adapter);
+}
+
+void rig_again(struct rig *r)
+{
+    rig_halt(r);
+    rig_start(r);
+}
+
+/* An adapter in an odd state (halted by the check, removed) goes down the same way. */
+void rig_close(struct rig *r)
+{
+    if (!r->prepared)
+        return;
+    r->prepared = false;
+    rig_halt(r);
+    ndis_adapter_free(r->adapter);
+    if (r->wire_watch)
+        nt_watch_remove(r->wire_watch);
+    rig_forget(r);
+    rig_pools_free(r);
+    protocol_deregister(&r->other);
+    protocol_deregister(&r->main);
+    nt_driver_unload(r->driver); /* what is left there is a finding of its own */
+    if (r->device)
+        nt_device_free(r->device);
+    if (r->nic)
+        nic_free(r->nic);
+    port_free(r->far);
+    port_free(r->wire);
+    port_capture_free(r->capture);
+    inf_free(r->inf);
+    ndis_stop();
+    nt_stop();
+    registry_set_system(NULL);
+    registry_free(r->registry);
+    finding_set_sink(NULL, NULL);
+}
+
+bool rig_has_wire(const struct rig *r)
+{
+    return r->nic != NULL;
+}
+
+struct ndis_offload_state rig_offload(const struct rig *r)
+{
+    struct ndis_offload_state s;
+
+    memset(&s, 0, sizeof s);
+    ndis_adapter_offload(r->adapter, &s);
+    return s;
+}
+
+/* ---- Waiting -------------------------------------------------------------------------------- */
+
+bool rig_wait(struct rig *r, const _Atomic(unsigned) *count, unsigned want, double seconds)
+{
+    struct timespec until;
+    double factored = seconds * r->suite->time_factor;
+    bool ok;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)factored;
+    until.tv_nsec += (long)((factored - (double)(time_t)factored) * 1e9);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&r->mutex);
+    while (*count < want && pthread_cond_timedwait(&r->changed, &r->mutex, &until) == 0)
+        ;
+    ok = *count >= want;
+    pthread_mutex_unlock(&r->mutex);
+    return ok;
+}
+
+unsigned rig_indications(const struct rig *r, NDIS_STATUS code, unsigned from)
+{
+    unsigned n = 0;
+
+    for (unsigned i = from; i < r->main.status_count; i++)
+        n += r->main.status[i % RIG_RECORDS].code == code;
+    return n;
+}
+
+const struct rig_status *rig_indicated(struct rig *r, NDIS_STATUS code, unsigned from,
+                                       double seconds)
+{
+    double until = rig_now() + seconds * r->suite->time_factor;
+    unsigned have;
+
+    do {
+        have = r->main.status_count;
+        for (unsigned i = have; i > from; i--) {
+            if (r->main.status[(i - 1) % RIG_RECORDS].code == code)
+                return &r->main.status[(i - 1) % RIG_RECORDS];
+        }
+    } while (rig_wait(r, &r->main.status_count, have + 1, until - rig_now()) && rig_now() < until);
+    return NULL;
+}

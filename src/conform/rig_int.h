@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the rig share. */
+#pragma once
+
+#include "conform/rig.h"
+#include "conform/suite.h"
+#include "conform/watch.h"
+
+enum { RIG_TAG = 0x47495252 };
+#define RIG_CLASS_KEY                                                                              \
+    "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-"     \
+    "08002BE10318}\\0000"
+
+/* rig_protocol.c */
+void protocol_register(struct rig *r, struct rig_protocol *p, const char *name, bool quiet);
+void protocol_deregister(struct rig_protocol *p);
+void protocol_forget_received(struct rig_protocol *p);
+/* rig_send.c */
+void rig_pools_new(struct rig *r);
+void rig_pools_free(struct rig *r);
+/* claim.c: the record goes to the suite. */
+void evidence_write(struct rig *r, const struct evidence *e);
+/* look.c */
+int suite_look(struct suite_result *s, struct why *why);

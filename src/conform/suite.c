@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/* Which checks run, in which order, each in a child; what the children said becomes rows. */
+#include "conform/rig_int.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+enum { JOBS_MAX = 64, WORDS_BYTES = 300 };
+
+/* A child and what it has said so far. */
+struct job {
+    pid_t pid;
+    int pipe, words; /* evidence; its stderr */
+    struct suite_row *row;
+    double began;
+    bool ended, cut; /* EVIDENCE_END came; killed for taking too long */
+};
+
+struct run {
+    struct suite_result *result;
+    struct suite_row **queue;
+    unsigned queued, next, done;
+    struct job jobs[JOBS_MAX];
+    unsigned job_count, running;
+};
+
+const char *verdict_name(enum verdict v)
+{
+    static const char *const verdict_names[VERDICT_COUNT] = {
+        "pass", "warn", "FAIL", "ERROR", "skip", "not seen", "none", "left out"};
+
+    return verdict_names[v];
+}
+
+/* ---- Rows ----------------------------------------------------------------------------------- */
+
+static void add_evidence(struct suite_result *s, const struct requirement *seen_in,
+                         const struct evidence *e)
+{
+    const struct requirement *q = catalogue_find(e->id);
+    struct suite_row *row = q ? &s->rows[catalogue_index(q)] : NULL;
+    struct suite_evidence *v = calloc(1, sizeof *v);
+
+    invariant(v);
+    v->e = *e;
+    v->seen_in = seen_in;
+    if (!row) {
+        *s->other_tail = v;
+        s->other_tail = &v->next;
+        s->other_findings += e->kind == EVIDENCE_FINDING;
+        return;
+    }
+    *row->evidence_tail = v;
+    row->evidence_tail = &v->next;
+    row->findings += e->kind == EVIDENCE_FINDING;
+    row->warnings += e->kind == EVIDENCE_WARNING;
+    if (e->kind == EVIDENCE_SKIP)
+        row->verdict = VERDICT_SKIP;
+    if (e->kind == EVIDENCE_CANNOT)
+        row->verdict = VERDICT_ERROR;
+    if (e->kind == EVIDENCE_SKIP || e->kind == EVIDENCE_CANNOT)
+        row->reason = v->e.text;
+}
+
+__attribute__((format(printf, 4, 5))) static void
+add_text(struct run *run, struct job *j, enum evidence_kind kind, const char *fmt, ...)
+{
+    struct evidence e = {.kind = kind};
+    va_list ap;
+
+    snprintf(e.id, sizeof e.id, "%s", j->row->q->id);
+    va_start(ap, fmt);
+    vsnprintf(e.text, sizeof e.text, fmt, ap);
+    va_end(ap);
+    add_evidence(run->result, j->row->q, &e);
+}
+
+static void settle(struct suite_row *row, bool strict)
+{
+    bool ran = row->verdict == VERDICT_PASS;
+
+    if (row->findings || (strict && row->warnings))
+        row->verdict = VERDICT_FAIL;
+    else if (ran && row->warnings)
+        row->verdict = VERDICT_WARN;
+}
+
+/* ---- Children ------------------------------------------------------------------------------- */
+
+static struct rig the_rig;
+static int child_pipe = -1;
+
+void evidence_write(struct rig *r, const struct evidence *e)
+{
+    (void)r;
+    if (write(child_pipe, e, sizeof *e) != (ssize_t)sizeof *e)
+        _exit(EXIT_FAILURE); /* nobody listens any more */
+}
+
+void suite_child_end(struct rig *r)
+{
+    struct evidence end = {.kind = EVIDENCE_END};
+
+    rig_close(r);
+    end.comparisons = r->comparisons;
+    evidence_write(r, &end);
+    _exit(0);
+}
+
+/* FNV-1a. */
+static uint64_t mix(uint64_t seed, const char *text)
+{
+    for (; *text; text++)
+        seed = (seed ^ (uint8_t)*text) * 0x100000001b3u;
+    return seed ? seed : 1;
+}
+
+__attribute__((noreturn)) static void child_main(const struct suite_config *config,
+                                                 const struct check *check)
+{
+    struct rig *r = &the_rig;
+
+    r->suite = config;
+    r->check = check;
+    r->linked = config->linked;
+    r->random = mix(config->seed, check->id);
+    pthread_mutex_init(&r->mutex, NULL);
+    pthread_cond_init(&r->changed, NULL);
+    check->run(r);
+    suite_child_end(r);
+}
+
+static int begin_job(struct run *run, struct job *j)
+{
+    int ends[2];
+
+    j->row = run->queue[run->next];
+    j->words = memfd_create("stderr", MFD_CLOEXEC);
+    if (j->words < 0 || pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    fflush(NULL);
+    j->pid = fork();
+    if (j->pid == 0) {
+        child_pipe = ends[1];
+        dup2(j->words, STDERR_FILENO);
+        dup2(j->words, STDOUT_FILENO);
+        child_main(run->result->config, j->row->check);
+    }
+    close(ends[1]);
+    j->pipe = ends[0];
+    j->began = rig_now();
+    j->ended = j->cut = false;
+    if (j->pid < 0) {
+        close(j->pipe);
+        close(j->words);
+        return -errno;
+    }
+    run->next++;
+    run->running++;
+    return 0;
+}
+
+/* False at the end of the pipe. */
+static bool read_evidence(struct run *run, struct job *j)
+{
+    struct evidence e;
+    ssize_t n = read(j->pipe, &e, sizeof e);
+
+    if (n < 0 && errno == EINTR)
+        return true;
+    if (n != (ssize_t)sizeof e)
+        return false;
+    e.id[sizeof e.id - 1] = e.text[sizeof e.text - 1] = '\0';
+    e.about[sizeof e.about - 1] = e.field[sizeof e.field - 1] = '\0';
+    e.expected[sizeof e.expected - 1] = e.got[sizeof e.got - 1] = '\0';
+    e.bytes_len = MIN_OF(e.bytes_len, (uint16_t)EVIDENCE_BYTES);
+    e.segment_count = MIN_OF(e.segment_count, (uint16_t)EVIDENCE_SEGMENTS);
+    if (e.kind == EVIDENCE_END) {
+        j->ended = true;
+        j->row->comparisons = e.comparisons;
+    } else {
+        add_evidence(run->result, j->row->q, &e);
+    }
+    return true;
+}
+
+/* The end of what the child wrote to stderr, on one line. */
+static void last_words(const struct job *j, char out[WORDS_BYTES])
+{
+    off_t size = lseek(j->words, 0, SEEK_END);
+    ssize_t n = pread(j->words, out, WORDS_BYTES - 1,
+                      size > WORDS_BYTES - 1 ? size - (WORDS_BYTES - 1) : 0);
+
+    out[n > 0 ? n : 0] = '\0';
+    for (char *p = out; *p; p++) {
+        if ((unsigned char)*p < ' ')
+            *p = ' ';
+    }
+}
+
+static void end_job(struct run *run, struct job *j)
+{
+    struct suite_row *row = j->row;
+    char words[WORDS_BYTES];
+    int how;
+
+    while (waitpid(j->pid, &how, 0) < 0 && errno == EINTR)
+        ;
+    last_words(j, words);
+    if (j->cut)
+        add_text(run, j, EVIDENCE_FINDING, "did not come to an end within %g s, and was killed. %s",
+                 SUITE_CHECK_SECONDS * run->result->config->time_factor, words);
+    else if (WIFSIGNALED(how))
+        add_text(run, j, EVIDENCE_FINDING, "the process died of signal %d (%s). %s", WTERMSIG(how),
+                 strsignal(WTERMSIG(how)), words);
+    else if (WEXITSTATUS(how) != 0)
+        add_text(run, j, EVIDENCE_FINDING, "the process ended with exit code %d. %s",
+                 WEXITSTATUS(how), words);
+    else if (!j->ended && row->verdict != VERDICT_ERROR)
+        add_text(run, j, EVIDENCE_CANNOT, "the process ended without a word. %s", words);
+    else if (row->verdict == VERDICT_PASS && row->comparisons == 0 && row->findings == 0)
+        add_text(run, j, EVIDENCE_CANNOT, "the check compared nothing");
+    row->seconds = rig_now() - j->began;
+    close(j->pipe);
+    close(j->words);
+    j->pid = 0;
+    run->running--;
+    run->done++;
+}
+
+static void show_progress(const struct run *run, const struct job *j)
+{
+    if (run->result->config->progress)
+        fprintf(stderr, "\r[%3u/%u] %-8s %-60.60s", run->done, run->queued, j->row->q->id,
+                run->done == run->queued ? "" : j->row->q->text);
+}
+
+/* Waits for something to come from a child, or a deadline. */
+static void serve(struct run *run)
+{
+    double limit = SUITE_CHECK_SECONDS * run->result->config->time_factor, now;
+    struct pollfd fds[JOBS_MAX];
+
+    for (unsigned i = 0; i < run->job_count; i++)
+        fds[i] = (struct pollfd){.fd = run->jobs[i].pid ? run->jobs[i].pipe : -1, .events = POLLIN};
+    poll(fds, run->job_count, 200);
+    now = rig_now();
+    for (unsigned i = 0; i < run->job_count; i++) {
+        struct job *j = &run->jobs[i];
+
+        if (!j->pid)
+            continue;
+        if (!j->cut && now - j->began > limit) {
+            j->cut = true;
+            kill(j->pid, SIGKILL);
+        }
+        if (fds[i].revents && !read_evidence(run, j)) {
+            end_job(run, j);
+            show_progress(run, j);
+        }
+    }
+}
+
+/* ---- The run -------------------------------------------------------------------------------- */
+
+/* "LSO1" and "LSO1-8" both name LSO1-8. */
+static bool listed(const char *list, const struct requirement *q)
+{
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ",");
+
+        if ((n == strlen(q->id) && strncasecmp(p, q->id, n) == 0) ||
+            (n == strlen(q->group) && strncasecmp(p, q->group, n) == 0))
+            return true;
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+static void choose(struct run *run)
+{
+    struct suite_result *s = run->result;
+    const struct suite_config *c = s->config;
+
+    for (unsigned i = 0; i < s->row_count; i++) {
+        struct suite_row *row = &s->rows[i];
+
+        row->q = catalogue_at(i);
+        row->check = check_find(row->q->id);
+        row->evidence_tail = &row->evidence;
+        if (!row->check)
+            row->verdict = VERDICT_NONE;
+        else if ((c->only && !listed(c->only, row->q)) || (c->tier && row->q->tier > c->tier))
+            row->verdict = VERDICT_LEFT_OUT;
+        else if (!row->check->run)
+            row->verdict = VERDICT_NOT_SEEN;
+        else
+            run->queue[run->queued++] = row;
+        if (row->verdict == VERDICT_NOT_SEEN)
+            row->reason = row->check->why;
+    }
+}
+
+static void shuffle(struct run *run, uint64_t seed)
+{
+    for (unsigned i = run->queued; i > 1; i--) {
+        struct suite_row *kept = run->queue[i - 1];
+        unsigned at;
+
+        seed = seed * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX */
+        at = (unsigned)(seed >> 33) % i;
+        run->queue[i - 1] = run->queue[at];
+        run->queue[at] = kept;
+    }
+}
+
+static int run_all(struct run *run, struct why *why)
+{
+    while (run->done < run->queued) {
+        for (unsigned i = 0; i < run->job_count && run->next < run->queued; i++) {
+            if (!run->jobs[i].pid && begin_job(run, &run->jobs[i]) < 0 && run->running == 0)
+                return why_set(why, -errno, "cannot start a process: %s", strerror(errno));
+        }
+        serve(run);
+    }
+    if (run->result->config->progress)
+        fprintf(stderr, "\r%80s\r", "");
+    return 0;
+}
+
+static struct suite_result *result_new(const struct suite_config *config)
+{
+    struct suite_result *s = calloc(1, sizeof *s);
+
+    invariant(s);
+    s->config = config;
+    s->row_count = catalogue_count();
+    s->rows = calloc(s->row_count, sizeof *s->rows);
+    invariant(s->rows);
+    s->other_tail = &s->other;
+    return s;
+}
+
+static unsigned jobs_of(const struct suite_config *config)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned jobs = config->jobs ? config->jobs : processors > 0 ? (unsigned)processors : 1;
+
+    return MIN_OF(jobs, (unsigned)JOBS_MAX);
+}
+
+int suite_run(const struct suite_config *config, struct suite_result **out, struct why *why)
+{
+    struct run run = {.result = result_new(config), .job_count = jobs_of(config)};
+    double began = rig_now();
+    int err = suite_look(run.result, why);
+
+    if (err < 0)
+        goto fail;
+    run.queue = calloc(run.result->row_count, sizeof *run.queue);
+    invariant(run.queue);
+    choose(&run);
+    shuffle(&run, config->seed);
+    err = run_all(&run, why);
+    free(run.queue);
+    if (err < 0)
+        goto fail;
+    for (unsigned i = 0; i < run.result->row_count; i++) {
+        settle(&run.result->rows[i], config->strict);
+        run.result->verdicts[run.result->rows[i].verdict]++;
+    }
+    run.result->checks_run = run.done;
+    run.result->seconds = rig_now() - began;
+    *out = run.result;
+    return 0;
+fail:
+    suite_free(run.result);
+    return err;
+}
+
+static void free_evidence(struct suite_evidence *v)
+{
+    while (v) {
+        struct suite_evidence *next = v->next;
+
+        free(v);
+        v = next;
+    }
+}
+
+void suite_free(struct suite_result *s)
+{
+    if (!s)
+        return;
+    for (unsigned i = 0; i < s->row_count; i++)
+        free_evidence(s->rows[i].evidence);
+    free_evidence(s->other);
+    free(s->imports);
+    free(s->rows);
+    free(s);
+}
+
+unsigned suite_findings(const struct suite_result *s)
+{
+    unsigned n = s->other_findings;
+
+    for (unsigned i = 0; i < s->row_count; i++)
+        n += s->rows[i].findings + (s->config->strict ? s->rows[i].warnings : 0);
+    return n;
+}

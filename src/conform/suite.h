@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The suite: which checks, in which order, each in a fresh process; what they said, row by row of
+ * the catalogue.
+ *
+ * A check runs in a child that is forked from here, where no thread runs and nothing is loaded. It
+ * writes evidence to a pipe; a child that crashes, hangs or ends early becomes a finding, and the
+ * run goes on. Order is random by seed. As many children run at once as there are processors.
+ *
+ * A row's verdict comes of its own check and of every runtime rule with its id that any check saw
+ * broken.
+ */
+#pragma once
+
+#include "conform/catalogue.h"
+#include "conform/evidence.h"
+#include "nt/inf.h"
+
+enum { RIG_SEND_SECONDS = 5, SUITE_CHECK_SECONDS = 30 };
+
+struct suite_config {
+    const char *inf;  /* the driver's */
+    char image[4096]; /* its binary */
+    bool linked;
+    uint64_t seed;
+    unsigned jobs;       /* children at once; 0: one per processor */
+    unsigned tier;       /* rows up to this tier; 0: all */
+    const char *only;    /* ids and groups, comma separated; NULL: all */
+    bool strict;         /* NDIS in strict mode, and warnings count as findings */
+    bool lenient;        /* what shipping drivers commonly get wrong is a warning */
+    double time_factor;  /* for time limits; 1 */
+    const char *capture; /* directory for a pcapng of each check's wire; NULL: none */
+    bool progress;       /* a line on stderr that counts */
+};
+
+enum verdict {
+    VERDICT_PASS,
+    VERDICT_WARN,
+    VERDICT_FAIL,
+    VERDICT_ERROR,    /* the check could not be made */
+    VERDICT_SKIP,     /* the driver does not advertise it */
+    VERDICT_NOT_SEEN, /* a host cannot observe it; the table says why */
+    VERDICT_NONE,     /* no check: an optional feature, or later work */
+    VERDICT_LEFT_OUT, /* not asked for in this run */
+    VERDICT_COUNT
+};
+const char *verdict_name(enum verdict v);
+
+/* What was said about a row. seen_in: the check during which it was. */
+struct suite_evidence {
+    struct evidence e;
+    const struct requirement *seen_in;
+    struct suite_evidence *next;
+};
+
+struct suite_row {
+    const struct requirement *q;
+    const struct check *check; /* NULL: none */
+    enum verdict verdict;
+    unsigned findings, warnings, comparisons;
+    double seconds;
+    const char *reason; /* of SKIP, ERROR, NOT_SEEN */
+    struct suite_evidence *evidence, **evidence_tail;
+};
+
+struct suite_import {
+    char name[120]; /* "ndis.sys!NdisMIndicateStatusEx" */
+    bool missing;
+    uint64_t calls; /* of a missing one */
+};
+
+struct suite_result {
+    const struct suite_config *config;
+    struct suite_row *rows; /* one for each of the catalogue */
+    unsigned row_count;
+    /* Rules outside the catalogue (NT-...), one after another. */
+    struct suite_evidence *other, **other_tail;
+    unsigned other_findings;
+    unsigned verdicts[VERDICT_COUNT];
+    unsigned checks_run;
+    double seconds;
+    char adapter[128]; /* what the driver calls its adapter */
+    bool hardware;     /* it drives our card */
+    struct suite_import *imports;
+    unsigned import_count;
+};
+
+/* Looks at the driver (loads it and initializes an adapter in a child) and fills in the result's
+ * head. Negative errno and a line in why when nothing can be tested: no such file, not an image,
+ * the adapter does not start. */
+int suite_run(const struct suite_config *config, struct suite_result **out, struct why *why);
+void suite_free(struct suite_result *s);
+/* Findings there are, warnings in strict mode among them. */
+unsigned suite_findings(const struct suite_result *s);
+
+/* config.image and config.linked from the .inf; also says that there is a model to install. */
+int suite_find_image(struct suite_config *config, bool linked, struct why *why);
+
+/* For the rig. card: the driver wants our network card (its .inf names the hardware id), else it is
+ * a software miniport. */
+int suite_find_model(const struct suite_config *config, struct inf **inf, struct inf_model *model,
+                     bool *card, struct why *why);
+const char *suite_capture_path(const struct suite_config *config, const struct check *check);
+/* Ends the child: the rig comes down, the last record is written. */
+__attribute__((noreturn)) void suite_child_end(struct rig *r);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Where faults come in: imports and handlers of the driver, frames that leave, host functions. */
+#include "fault.h"
+
+#include "nt/export.h"
+#include "port/port.h"
+
+const struct fault *fault;
+NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver;
+
+static struct port *wire; /* the card's end */
+static unsigned number;
+
+nt_function __real_nt_export_find(const char *name);
+nt_function __wrap_nt_export_find(const char *name);
+int __real_nic_new(const struct nic_config *config, struct port *w, struct nic **out,
+                   struct why *why);
+int __wrap_nic_new(const struct nic_config *config, struct port *w, struct nic **out,
+                   struct why *why);
+unsigned __real_port_tx(struct port *p, const struct frame *frames, unsigned n);
+unsigned __wrap_port_tx(struct port *p, const struct frame *frames, unsigned n);
+NDIS_STATUS NTAPI __real_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
+NDIS_STATUS NTAPI __wrap_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
+
+/* ---- The driver's edge ---------------------------------------------------------------------- */
+
+static NDIS_STATUS NTAPI RegisterMiniportDriver(
+    PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath, NDIS_HANDLE MiniportDriverContext,
+    PNDIS_MINIPORT_DRIVER_CHARACTERISTICS MiniportDriverCharacteristics,
+    PNDIS_HANDLE NdisMiniportDriverHandle)
+{
+    NDIS_MINIPORT_DRIVER_CHARACTERISTICS c;
+
+    memset(&c, 0, sizeof c);
+    memcpy(&c, MiniportDriverCharacteristics,
+           MIN_OF(sizeof c, (size_t)MiniportDriverCharacteristics->Header.Size));
+    driver = c;
+    fault->handlers(&c);
+    return NdisMRegisterMiniportDriver(DriverObject, RegistryPath, MiniportDriverContext, &c,
+                                       NdisMiniportDriverHandle);
+}
+
+nt_function __wrap_nt_export_find(const char *name)
+{
+    for (size_t i = 0; fault && i < ARRAY_LEN(fault->imports); i++) {
+        if (fault->imports[i].name && strcmp(fault->imports[i].name, name) == 0)
+            return (nt_function)fault->imports[i].function;
+    }
+    if (fault && fault->handlers && strcmp(name, "NdisMRegisterMiniportDriver") == 0)
+        return (nt_function)RegisterMiniportDriver;
+    return __real_nt_export_find(name);
+}
+
+/* ---- The wire ------------------------------------------------------------------------------- */
+
+int __wrap_nic_new(const struct nic_config *config, struct port *w, struct nic **out,
+                   struct why *why)
+{
+    wire = w;
+    return __real_nic_new(config, w, out, why);
+}
+
+static bool is_mark(const uint8_t *frame, uint32_t len)
+{
+    return len >= 22 && memcmp(frame + 12, "\x88\xb5mark", 6) == 0;
+}
+
+static unsigned send_changed(struct port *p, const struct frame *f)
+{
+    static uint8_t bytes[FAULT_FRAME];
+    struct frame_span span = {bytes, (uint32_t)frame_pull(f, 0, bytes, sizeof bytes)};
+    struct frame changed = {.spans = &span, .span_count = 1};
+
+    if (is_mark(bytes, span.len)) {
+        number = 0;
+    } else {
+        bool goes = fault->wire_out(bytes, &span.len);
+
+        number++;
+        if (!goes)
+            return 1;
+    }
+    changed.len = span.len;
+    return __real_port_tx(p, &changed, 1);
+}
+
+unsigned __wrap_port_tx(struct port *p, const struct frame *frames, unsigned n)
+{
+    unsigned gone = 0;
+
+    if (!fault || !fault->wire_out || p != wire)
+        return __real_port_tx(p, frames, n);
+    for (unsigned i = 0; i < n; i++)
+        gone += send_changed(p, &frames[i]);
+    return gone;
+}
+
+unsigned frame_number(void)
+{
+    return number;
+}
+
+struct fields *frame_fields(uint8_t *frame, uint32_t len)
+{
+    static struct fields f;
+    struct rig_seen seen = {frame, len};
+
+    return fields_read(&seen, &f) ? &f : NULL;
+}
+
+void frame_mend(uint8_t *frame, uint32_t len)
+{
+    struct fields *f = frame_fields(frame, len);
+    uint8_t *field, *ip;
+    uint32_t sum;
+
+    if (!f)
+        return;
+    ip = frame + f->l3;
+    if (f->version == 4) {
+        naive_put(ip + 10, 2, 0);
+        naive_put(ip + 10, 2, 0xffff - naive_sum(ip, f->ip_header_len, 0, 0));
+    }
+    field = frame + f->l4 + (f->proto == 6 ? 16 : 6);
+    naive_put(field, 2, 0);
+    sum = naive_pseudo(ip, f->version, f->proto, f->end - f->l4);
+    naive_put(field, 2, 0xffff - naive_sum(frame + f->l4, f->end - f->l4, 0, sum));
+}
+
+/* ---- The host ------------------------------------------------------------------------------- */
+
+NDIS_STATUS NTAPI __wrap_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q)
+{
+    if (fault && fault->oid_request)
+        return fault->oid_request(binding, q);
+    return __real_NdisOidRequest(binding, q);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faulty twins: vionet.sys with one thing wrong. A fault stands between the driver and NDIS (it
+ * replaces handlers that the driver registers and functions that it imports), on the wire (it
+ * changes frames that leave), or in the host (functions of NDIS or of the test protocol's edge,
+ * wrapped by the linker). For each check there is at least one fault that breaks what the check's
+ * row says, and the suite must name that row and no unrelated one.
+ *
+ *   FAULT("LSO1-8", fin_everywhere, "FIN stays set in every segment", .wire_out = set_fin);
+ */
+#pragma once
+
+#include "conform/packet.h"
+#include "conform/suite.h"
+
+struct fault_import {
+    const char *name; /* what the driver imports */
+    void *function;   /* what it gets; may call the real one by its name */
+};
+
+struct fault {
+    const char *id; /* the row that it breaks */
+    const char *name, *what;
+    const char *also;  /* rows that cannot hold with it either, comma separated; NULL: none */
+    const char *maybe; /* rows that may be named as well (depends on timing) */
+    struct fault_import imports[4];
+    /* Changes what the driver registers; `driver` has what was there. */
+    void (*handlers)(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c);
+    /* A frame on its way from the card to the wire; room for FAULT_FRAME bytes. False: it is lost.
+     */
+    bool (*wire_out)(uint8_t *frame, uint32_t *len);
+    /* Host functions, wrapped: see edge.c for what can be replaced. */
+    NDIS_STATUS(NTAPI *oid_request)(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
+};
+
+#define FAULT(id_text, fault_name, what_text, ...)                                                 \
+    __attribute__((section("faults"), used,                                                        \
+                   aligned(8))) static const struct fault fault_##fault_name = {                   \
+        .id = (id_text), .name = #fault_name, .what = (what_text), __VA_ARGS__}
+
+enum { FAULT_FRAME = RIG_FRAME };
+
+extern const struct fault *fault;                   /* the one in force; NULL: none */
+extern NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver; /* the driver's own handlers */
+
+/* For wire_out: reads the frame; NULL when it is no TCP or UDP packet. Checksums are to be mended
+ * with frame_mend after a change, so that only the change is wrong. */
+struct fields *frame_fields(uint8_t *frame, uint32_t len);
+void frame_mend(uint8_t *frame, uint32_t len);
+/* The frame is a TCP segment that is not the last of its large send, as far as one can tell: no FIN
+ * or PSH. Numbers of frames since the last mark: 0 first. */
+unsigned frame_number(void);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs the suite against every faulty twin: twins DRIVER.inf [--only ID,GROUP,...] [--sample]
+ * [--verbose]. A twin is caught when the suite names its row; it may name the rows that the twin
+ * says break with it, and no other. Ends with a line that says how many of how many checks have a
+ * twin that makes them fail. Exit 0: all caught, no check without a twin; 1 otherwise.
+ */
+#include "fault.h"
+
+#include "conform/report.h"
+
+#include <strings.h>
+
+extern const struct fault __start_faults[];
+extern const struct fault __stop_faults[];
+
+struct tally {
+    unsigned twins, caught, astray;
+    bool covered[512]; /* rows whose check a twin made fail */
+};
+
+static bool in_list(const char *list, const struct requirement *q)
+{
+    for (const char *p = list; p && *p;) {
+        size_t n = strcspn(p, ",");
+
+        if ((n == strlen(q->id) && strncasecmp(p, q->id, n) == 0) ||
+            (n == strlen(q->group) && strncasecmp(p, q->group, n) == 0))
+            return true;
+        p += n + (p[n] == ',');
+    }
+    return false;
+}
+
+/* Names of rows that fail, are not this twin's, and should not. */
+static bool strays(const struct suite_result *s, const struct fault *f, char *out, size_t room)
+{
+    size_t at = 0;
+
+    *out = '\0';
+    for (unsigned i = 0; i < s->row_count; i++) {
+        const struct suite_row *row = &s->rows[i];
+
+        if ((row->verdict == VERDICT_FAIL || row->verdict == VERDICT_ERROR) &&
+            strcasecmp(row->q->id, f->id) != 0 && !in_list(f->also, row->q) &&
+            !in_list(f->maybe, row->q) && at < room)
+            at += (size_t)snprintf(out + at, room - at, " %s", row->q->id);
+    }
+    for (const struct suite_evidence *v = s->other; v && at < room; v = v->next) {
+        if (!f->maybe || !strstr(f->maybe, v->e.id))
+            at += (size_t)snprintf(out + at, room - at, " %s", v->e.id);
+    }
+    return at > 0;
+}
+
+/* Rows that should break with it and do not. */
+static bool missing(const struct suite_result *s, const struct fault *f, char *out, size_t room)
+{
+    size_t at = 0;
+
+    *out = '\0';
+    for (unsigned i = 0; i < s->row_count; i++) {
+        const struct suite_row *row = &s->rows[i];
+
+        if (in_list(f->also, row->q) && row->verdict != VERDICT_FAIL && at < room)
+            at += (size_t)snprintf(out + at, room - at, " %s", row->q->id);
+    }
+    return at > 0;
+}
+
+static int try_twin(const struct suite_config *config, const struct fault *f, struct tally *t,
+                    bool verbose)
+{
+    const struct requirement *q = catalogue_find(f->id);
+    struct suite_result *s;
+    struct why why = {0};
+    char more[400], less[200];
+    bool caught;
+
+    if (!q) {
+        fprintf(stderr, "twins: %s: no such requirement\n", f->id);
+        return -EINVAL;
+    }
+    fault = f;
+    t->twins++;
+    if (suite_run(config, &s, &why) < 0) {
+        printf("%-8s ASTRAY   %-28s the suite could not run: %s\n", f->id, f->name, why.text);
+        t->astray++;
+        return 0;
+    }
+    caught = s->rows[catalogue_index(q)].verdict == VERDICT_FAIL;
+    t->caught += caught;
+    t->covered[catalogue_index(q)] |= caught;
+    for (unsigned i = 0; i < s->row_count; i++)
+        t->covered[i] |= s->rows[i].verdict == VERDICT_FAIL && in_list(f->also, s->rows[i].q);
+    if (strays(s, f, more, sizeof more) | missing(s, f, less, sizeof less))
+        t->astray++;
+    printf("%-8s %-8s %-28s %s%s%s%s%s\n", f->id, caught ? "caught" : "ESCAPED", f->name, f->what,
+           *more ? "  ASTRAY:" : "", more, *less ? "  not:" : "", less);
+    if (verbose || !caught || *more)
+        report_text(stderr, s);
+    suite_free(s);
+    return 0;
+}
+
+/* One of each group, the first. */
+static bool sampled(const struct fault *f)
+{
+    const struct requirement *q = catalogue_find(f->id), *other;
+
+    for (const struct fault *g = __start_faults; g < f; g++) {
+        other = catalogue_find(g->id);
+        if (q && other && other->group == q->group)
+            return false;
+    }
+    return true;
+}
+
+static unsigned without_twin(const struct tally *t)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < catalogue_count(); i++) {
+        const struct check *c = check_find(catalogue_at(i)->id);
+
+        if (c && c->run && !t->covered[i]) {
+            printf("%-8s NO TWIN  makes this check fail\n", c->id);
+            n++;
+        }
+    }
+    return n;
+}
+
+int main(int argc, char **argv)
+{
+    struct suite_config config = {.inf = argc > 1 ? argv[1] : "", .seed = 1, .time_factor = 1};
+    bool sample = false, verbose = false;
+    const char *only = NULL;
+    struct tally t = {0};
+    struct why why = {0};
+    unsigned bare = 0, checks = 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int i = 2; i < argc; i++) {
+        sample |= strcmp(argv[i], "--sample") == 0;
+        verbose |= strcmp(argv[i], "--verbose") == 0;
+        if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            only = argv[++i];
+    }
+    if (suite_find_image(&config, false, &why) < 0) {
+        fprintf(stderr, "twins: %s\n", why.text);
+        return 2;
+    }
+    for (const struct fault *f = __start_faults; f < __stop_faults; f++) {
+        const struct requirement *q = catalogue_find(f->id);
+
+        if ((only && q && !in_list(only, q)) || (sample && !sampled(f)))
+            continue;
+        if (try_twin(&config, f, &t, verbose) < 0)
+            return 2;
+    }
+    if (!only && !sample)
+        bare = without_twin(&t);
+    for (unsigned i = 0; check_at(i); i++)
+        checks += check_at(i)->run != NULL;
+    printf("%u checks, %u twins run, %u caught, %u escaped, %u named rows astray", checks, t.twins,
+           t.caught, t.twins - t.caught, t.astray);
+    if (!only && !sample)
+        printf(", %u checks without a twin", bare);
+    putchar('\n');
+    return t.twins && t.caught == t.twins && !t.astray && !bare ? 0 : 1;
+}
