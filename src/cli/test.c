@@ -24,6 +24,9 @@ static void usage(FILE *to)
             "  --jobs N             checks at once (default: one per processor)\n"
             "  --slow FACTOR        time limits are multiplied by it\n"
             "  --capture DIR        a pcapng of each check's wire\n"
+            "  --json FILE, --junit FILE, --html FILE\n"
+            "                       the report for programs, for build servers, to look at; \"-\" "
+            "is stdout\n"
             "  --list               the catalogue; --list=markdown: docs/conformance.md\n\n"
             "exit status: 0 all hold, 1 findings, 2 could not run\n");
 }
@@ -38,7 +41,10 @@ enum {
     OPT_JOBS,
     OPT_SLOW,
     OPT_CAPTURE,
-    OPT_LIST
+    OPT_LIST,
+    OPT_JSON,
+    OPT_JUNIT,
+    OPT_HTML,
 };
 
 static const struct option options[] = {
@@ -51,6 +57,9 @@ static const struct option options[] = {
     {"jobs", required_argument, NULL, OPT_JOBS},
     {"slow", required_argument, NULL, OPT_SLOW},
     {"capture", required_argument, NULL, OPT_CAPTURE},
+    {"json", required_argument, NULL, OPT_JSON},
+    {"junit", required_argument, NULL, OPT_JUNIT},
+    {"html", required_argument, NULL, OPT_HTML},
     {"list", optional_argument, NULL, OPT_LIST},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -59,6 +68,7 @@ static const struct option options[] = {
 struct wanted {
     struct suite_config suite;
     enum longshore_build build;
+    const char *json, *junit, *html;
     bool list, markdown, help;
 };
 
@@ -123,6 +133,15 @@ static bool take_option(struct wanted *w, int o)
     case OPT_CAPTURE:
         w->suite.capture = optarg;
         return true;
+    case OPT_JSON:
+        w->json = optarg;
+        return true;
+    case OPT_JUNIT:
+        w->junit = optarg;
+        return true;
+    case OPT_HTML:
+        w->html = optarg;
+        return true;
     case OPT_LIST:
         w->list = true;
         w->markdown = optarg && strcmp(optarg, "markdown") == 0;
@@ -146,10 +165,29 @@ static int list(const struct wanted *w)
     return EXIT_HOLDS;
 }
 
+/* A report on stdout is alone there. */
+static bool on_stdout(const struct wanted *w)
+{
+    return (w->json && strcmp(w->json, "-") == 0) || (w->junit && strcmp(w->junit, "-") == 0) ||
+           (w->html && strcmp(w->html, "-") == 0);
+}
+
+static int write_reports(const struct wanted *w, const struct suite_result *s, struct why *why)
+{
+    int err = w->json ? report_to(w->json, report_json, s, why) : 0;
+
+    if (err == 0 && w->junit)
+        err = report_to(w->junit, report_junit, s, why);
+    if (err == 0 && w->html)
+        err = report_to(w->html, report_html, s, why);
+    return err;
+}
+
 static int run(struct wanted *w)
 {
     struct suite_result *result;
     struct why why = {0};
+    int status = EXIT_HOLDS;
     unsigned findings;
 
     if (suite_find_image(&w->suite, w->build == LONGSHORE_LINKED, &why) < 0)
@@ -158,10 +196,13 @@ static int run(struct wanted *w)
         return cli_error("%s: %s", w->suite.capture, strerror(errno));
     if (suite_run(&w->suite, &result, &why) < 0)
         return cli_error("%s", why.text);
-    report_text(stdout, result);
+    if (!on_stdout(w))
+        report_text(stdout, result);
+    if (write_reports(w, result, &why) < 0)
+        status = cli_error("%s", why.text);
     findings = suite_findings(result) + result->verdicts[VERDICT_ERROR];
     suite_free(result);
-    return findings ? EXIT_FINDINGS : EXIT_HOLDS;
+    return status != EXIT_HOLDS ? status : findings ? EXIT_FINDINGS : EXIT_HOLDS;
 }
 
 int cmd_test(int argc, char **argv)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Runs the suite against every faulty twin: twins DRIVER.inf [--only ID,GROUP,...] [--sample]
- * [--verbose]. A twin is caught when the suite names its row; it may name the rows that the twin
- * says break with it, and no other. Ends with a line that says how many of how many checks have a
- * twin that makes them fail. Exit 0: all caught, no check without a twin; 1 otherwise.
+ * [--verbose] [--html FILE, of the last run]. A twin is caught when the suite names its row; it may
+ * name the rows that the twin says break with it, and no other. Ends with a line that says how many
+ * of how many checks have a twin that makes them fail. Exit 0: all caught, no check without a twin;
+ * 1 otherwise.
  */
 #include "fault.h"
 
@@ -68,6 +69,8 @@ static bool missing(const struct suite_result *s, const struct fault *f, char *o
     return at > 0;
 }
 
+static const char *html;
+
 static int try_twin(const struct suite_config *config, const struct fault *f, struct tally *t,
                     bool verbose)
 {
@@ -99,6 +102,8 @@ static int try_twin(const struct suite_config *config, const struct fault *f, st
            *more ? "  ASTRAY:" : "", more, *less ? "  not:" : "", less);
     if (verbose || !caught || *more)
         report_text(stderr, s);
+    if (html && report_to(html, report_html, s, &why) < 0)
+        fprintf(stderr, "twins: %s\n", why.text);
     suite_free(s);
     return 0;
 }
@@ -146,6 +151,8 @@ int main(int argc, char **argv)
         verbose |= strcmp(argv[i], "--verbose") == 0;
         if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             only = argv[++i];
+        if (strcmp(argv[i], "--html") == 0 && i + 1 < argc)
+            html = argv[++i];
     }
     if (suite_find_image(&config, false, &why) < 0) {
         fprintf(stderr, "twins: %s\n", why.text);
