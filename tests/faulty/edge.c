@@ -22,6 +22,78 @@ unsigned __wrap_port_tx(struct port *p, const struct frame *frames, unsigned n);
 NDIS_STATUS NTAPI __real_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
 NDIS_STATUS NTAPI __wrap_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
 
+/* ---- Sends that a fault looks at ------------------------------------------------------------ */
+
+/* For each frame that is to leave, in order: whether the fault applies to it. */
+static struct {
+    uint32_t frames; /* of one NBL; UINT32_MAX: cut by the driver or card, until the next */
+    bool chosen;
+} chosen[4096];
+static unsigned chosen_in, chosen_out;
+
+static void copy_first(const NET_BUFFER *nb, uint8_t *dst, uint32_t *len)
+{
+    ULONG left = MIN_OF(nb->DataLength, (ULONG)FAULT_FRAME), offset = nb->CurrentMdlOffset;
+
+    *len = left;
+    for (MDL *mdl = nb->CurrentMdl; mdl && left; mdl = mdl->Next) {
+        ULONG n = MIN_OF(MmGetMdlByteCount(mdl) - offset, left);
+
+        memcpy(dst, (uint8_t *)MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority) + offset, n);
+        dst += n;
+        left -= n;
+        offset = 0;
+    }
+}
+
+static uint32_t frames_of(const NET_BUFFER_LIST *nbl)
+{
+    uint32_t n = 0;
+
+    if (nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo])
+        return UINT32_MAX;
+    for (const NET_BUFFER *nb = nbl->FirstNetBuffer; nb; nb = nb->Next)
+        n++;
+    return n;
+}
+
+static VOID NTAPI SendNetBufferLists(NDIS_HANDLE MiniportAdapterContext,
+                                     PNET_BUFFER_LIST NetBufferList, NDIS_PORT_NUMBER PortNumber,
+                                     ULONG SendFlags)
+{
+    static uint8_t bytes[FAULT_FRAME];
+    uint32_t len;
+
+    for (NET_BUFFER_LIST *nbl = NetBufferList; nbl; nbl = nbl->Next) {
+        unsigned at = chosen_in++ % ARRAY_LEN(chosen);
+
+        copy_first(nbl->FirstNetBuffer, bytes, &len);
+        chosen[at].frames = frames_of(nbl);
+        chosen[at].chosen = fault->when(nbl, frame_fields(bytes, len));
+    }
+    driver.SendNetBufferListsHandler(MiniportAdapterContext, NetBufferList, PortNumber, SendFlags);
+}
+
+/* Whether the frame that leaves now is one of those. Large sends end where a mark, or another send
+ * with a known number of frames, begins; checks send one at a time. */
+static bool is_chosen(void)
+{
+    unsigned at = chosen_out % ARRAY_LEN(chosen);
+
+    if (!fault->when)
+        return true;
+    if (chosen_out == chosen_in)
+        return false;
+    if (chosen[at].frames == UINT32_MAX) {
+        if (chosen_out + 1 == chosen_in)
+            return chosen[at].chosen;
+        at = ++chosen_out % ARRAY_LEN(chosen);
+    }
+    if (--chosen[at].frames == 0)
+        chosen_out++;
+    return chosen[at].chosen;
+}
+
 /* ---- The driver's edge ---------------------------------------------------------------------- */
 
 static NDIS_STATUS NTAPI RegisterMiniportDriver(
@@ -35,7 +107,10 @@ static NDIS_STATUS NTAPI RegisterMiniportDriver(
     memcpy(&c, MiniportDriverCharacteristics,
            MIN_OF(sizeof c, (size_t)MiniportDriverCharacteristics->Header.Size));
     driver = c;
-    fault->handlers(&c);
+    if (fault->when)
+        c.SendNetBufferListsHandler = SendNetBufferLists;
+    if (fault->handlers)
+        fault->handlers(&c);
     return NdisMRegisterMiniportDriver(DriverObject, RegistryPath, MiniportDriverContext, &c,
                                        NdisMiniportDriverHandle);
 }
@@ -46,7 +121,8 @@ nt_function __wrap_nt_export_find(const char *name)
         if (fault->imports[i].name && strcmp(fault->imports[i].name, name) == 0)
             return (nt_function)fault->imports[i].function;
     }
-    if (fault && fault->handlers && strcmp(name, "NdisMRegisterMiniportDriver") == 0)
+    if (fault && (fault->handlers || fault->when) &&
+        strcmp(name, "NdisMRegisterMiniportDriver") == 0)
         return (nt_function)RegisterMiniportDriver;
     return __real_nt_export_find(name);
 }
@@ -71,10 +147,12 @@ static unsigned send_changed(struct port *p, const struct frame *f)
     struct frame_span span = {bytes, (uint32_t)frame_pull(f, 0, bytes, sizeof bytes)};
     struct frame changed = {.spans = &span, .span_count = 1};
 
+    bool applies = is_chosen();
+
     if (is_mark(bytes, span.len)) {
         number = 0;
     } else {
-        bool goes = fault->wire_out(bytes, &span.len);
+        bool goes = !applies || fault->wire_out(bytes, &span.len);
 
         number++;
         if (!goes)
@@ -125,6 +203,24 @@ void frame_mend(uint8_t *frame, uint32_t len)
     naive_put(field, 2, 0);
     sum = naive_pseudo(ip, f->version, f->proto, f->end - f->l4);
     naive_put(field, 2, 0xffff - naive_sum(frame + f->l4, f->end - f->l4, 0, sum));
+}
+
+bool spoil_transport(uint8_t *frame, uint32_t *len)
+{
+    struct fields *f = frame_fields(frame, *len);
+
+    if (f)
+        frame[f->l4 + (f->proto == 6 ? 16 : 6)] ^= 0x5a;
+    return true;
+}
+
+bool spoil_ip(uint8_t *frame, uint32_t *len)
+{
+    struct fields *f = frame_fields(frame, *len);
+
+    if (f && f->version == 4)
+        frame[f->l3 + 10] ^= 0x5a;
+    return true;
 }
 
 /* ---- The host ------------------------------------------------------------------------------- */

@@ -29,6 +29,9 @@ struct fault {
     /* A frame on its way from the card to the wire; room for FAULT_FRAME bytes. False: it is lost.
      */
     bool (*wire_out)(uint8_t *frame, uint32_t *len);
+    /* Only for frames of sends for which this holds (fields of its first NET_BUFFER's bytes; NULL
+     * when they are no TCP or UDP packet). May change the NBL's out-of-band values. */
+    bool (*when)(NET_BUFFER_LIST *nbl, const struct fields *f);
     /* Host functions, wrapped: see edge.c for what can be replaced. */
     NDIS_STATUS(NTAPI *oid_request)(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
 };
@@ -47,6 +50,8 @@ extern NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver; /* the driver's own handlers
  * with frame_mend after a change, so that only the change is wrong. */
 struct fields *frame_fields(uint8_t *frame, uint32_t len);
 void frame_mend(uint8_t *frame, uint32_t len);
-/* The frame is a TCP segment that is not the last of its large send, as far as one can tell: no FIN
- * or PSH. Numbers of frames since the last mark: 0 first. */
+/* Number of the frame since the last mark: 0 first. */
 unsigned frame_number(void);
+/* wire_out: the TCP or UDP checksum, or the IPv4 header checksum, comes out wrong. */
+bool spoil_transport(uint8_t *frame, uint32_t *len);
+bool spoil_ip(uint8_t *frame, uint32_t *len);

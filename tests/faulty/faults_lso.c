@@ -2,6 +2,12 @@
 /* What can go wrong with the frames of a large send. */
 #include "fault.h"
 
+static bool is_large(NET_BUFFER_LIST *nbl, const struct fields *f)
+{
+    (void)f;
+    return nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] != NULL;
+}
+
 static bool keep_fin(uint8_t *frame, uint32_t *len)
 {
     static bool fin;
@@ -16,7 +22,8 @@ static bool keep_fin(uint8_t *frame, uint32_t *len)
     }
     return true;
 }
-FAULT("LSO1-8", fin_everywhere, "FIN is set in every segment", .wire_out = keep_fin);
+FAULT("LSO1-8", fin_everywhere, "FIN is set in every segment", .when = is_large,
+      .wire_out = keep_fin);
 
 static bool keep_psh(uint8_t *frame, uint32_t *len)
 {
@@ -28,4 +35,5 @@ static bool keep_psh(uint8_t *frame, uint32_t *len)
     }
     return true;
 }
-FAULT("LSO1-9", psh_everywhere, "PSH is set in every segment", .wire_out = keep_psh);
+FAULT("LSO1-9", psh_everywhere, "PSH is set in every segment", .when = is_large,
+      .wire_out = keep_psh);
