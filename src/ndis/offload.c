@@ -73,6 +73,45 @@ NDIS_STATUS ndis_offload_check(struct ndis_adapter *a, const NDIS_OFFLOAD *o, UL
     return NDIS_STATUS_SUCCESS;
 }
 
+/* The words that hold two-bit features, and the upper bit of each (CAP-17). */
+#define FEATURES(part, before) offsetof(NDIS_OFFLOAD, part) + (before)
+static const struct {
+    size_t at;
+    ULONG upper;
+} feature_words[] = {
+    {FEATURES(Checksum.IPv4Transmit, 4), 0x2aa},
+    {FEATURES(Checksum.IPv4Receive, 4), 0x2aa},
+    {FEATURES(Checksum.IPv6Transmit, 4), 0xaa},
+    {FEATURES(Checksum.IPv6Receive, 4), 0xaa},
+    {FEATURES(LsoV1.IPv4, 12), 0xa},
+    {FEATURES(LsoV2.IPv6, 12), 0xa},
+};
+
+/* 2 is "off" in an indication, and 0 in an answer; 3 is nothing at all. */
+static void features_plain(NDIS_OFFLOAD *o)
+{
+    for (size_t i = 0; i < ARRAY_LEN(feature_words); i++) {
+        uint8_t *at = (uint8_t *)o + feature_words[i].at;
+        ULONG word, off;
+
+        memcpy(&word, at, sizeof(word));
+        off = word & feature_words[i].upper;
+        word &= ~(off | off >> 1);
+        memcpy(at, &word, sizeof(word));
+    }
+}
+
+static bool features_are_plain(const NDIS_OFFLOAD *o)
+{
+    ULONG word, all = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(feature_words); i++) {
+        memcpy(&word, (const uint8_t *)o + feature_words[i].at, sizeof(word));
+        all |= word & feature_words[i].upper;
+    }
+    return all == 0;
+}
+
 static void offload_copy(NDIS_OFFLOAD *to, const NDIS_OFFLOAD *from)
 {
     USHORT size = MIN_OF(from->Header.Size, ndis_offload_size(from->Header.Revision));
@@ -80,6 +119,7 @@ static void offload_copy(NDIS_OFFLOAD *to, const NDIS_OFFLOAD *from)
     memset(to, 0, sizeof(*to));
     memcpy(to, from, MIN_OF(sizeof(*to), (size_t)size));
     to->Header.Size = size;
+    features_plain(to);
 }
 
 /* One two-bit feature: 1 is on; 0 and 2 both read as off (D-3). */
@@ -169,6 +209,9 @@ NDIS_STATUS ndis_offload_attributes(struct ndis_adapter *a,
         if (!ndis_offload_within(now, hardware, &field))
             ndis_adapter_finding(a, "INIT-8", "%s is switched on beyond what the hardware can do",
                                  field);
+        if (!features_are_plain(now) || !features_are_plain(hardware))
+            ndis_adapter_finding(a, "CAP-17",
+                                 "a feature in the offload attributes is neither 0 nor 1");
     }
     status = ndis_connection_attributes(a, o);
     if (status != NDIS_STATUS_SUCCESS)

@@ -67,6 +67,7 @@ static NDIS_STATUS refused(UCHAR type, UCHAR revision, USHORT size)
     return status;
 }
 
+/* INIT-2 */
 static void test_bad_headers_are_refused(void **state)
 {
     (void)state;
@@ -162,6 +163,59 @@ static void test_failed_allocation_gives_resources(void **state)
     rig_down();
 }
 
+/* The three checksums of a family in every combination, large sends of any size or none. */
+static void test_CAP_16_CAP_20_any_subset_is_accepted(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 16; i++) {
+        struct ndis_offload_state s;
+
+        memset(&mp, 0, sizeof(mp));
+        mp.offload = true;
+        rig_offload(&mp.now);
+        mp.now.Checksum.IPv4Transmit.IpChecksum = i & 1;
+        mp.now.Checksum.IPv4Transmit.TcpChecksum = i >> 1 & 1;
+        mp.now.Checksum.IPv4Transmit.UdpChecksum = i >> 2 & 1;
+        memset(&mp.now.LsoV2, 0, sizeof(mp.now.LsoV2));
+        if ((i & 11) == 11) { /* large sends need the TCP and the IPv4 header checksum */
+            mp.now.LsoV2.IPv4.Encapsulation = NDIS_ENCAPSULATION_IEEE_802_3;
+            mp.now.LsoV2.IPv4.MaxOffLoadSize = 0x100000;
+            mp.now.LsoV2.IPv4.MinSegmentCount = 2;
+        }
+        mp.hardware = mp.now;
+        initialize(NDIS_STATUS_SUCCESS);
+        ndis_adapter_offload(rig.adapter, &s);
+        assert_memory_equal(&s.current, &mp.now, 112);
+        assert_memory_equal(&s.hardware, &mp.now, 112);
+        assert_int_equal(rig.findings, 0);
+        rig_down();
+    }
+}
+
+static void test_CAP_17_features_are_zero_or_one(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct ndis_offload_state s;
+        NDIS_OFFLOAD *o = i & 1 ? &mp.now : &mp.hardware;
+
+        memset(&mp, 0, sizeof(mp));
+        mp.offload = true;
+        rig_offload(&mp.now);
+        rig_offload(&mp.hardware);
+        o->Checksum.IPv6Receive.UdpChecksum = i / 2 ? 3 : 2;
+        o->LsoV2.IPv6.TcpOptionsSupported = i / 2 ? 3 : 2;
+        initialize(NDIS_STATUS_SUCCESS);
+        assert_int_equal(rig_found("CAP-17"), 1);
+        ndis_adapter_offload(rig.adapter, &s);
+        assert_int_equal(s.current.Checksum.IPv6Receive.UdpChecksum, 0);
+        assert_int_equal(s.hardware.Checksum.IPv6Receive.UdpChecksum, 0);
+        assert_int_equal(s.hardware.LsoV2.IPv6.TcpOptionsSupported, 0);
+        assert_int_equal(s.current.Checksum.IPv4Transmit.TcpChecksum, 1);
+        rig_down();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +228,8 @@ int main(void)
         RIG_TEST(test_ndis_keeps_its_own_copies),
         RIG_TEST(test_offload_block_may_be_left_out),
         RIG_TEST(test_failed_allocation_gives_resources),
+        RIG_TEST(test_CAP_16_CAP_20_any_subset_is_accepted),
+        RIG_TEST(test_CAP_17_features_are_zero_or_one),
     };
 
     return RIG_MAIN(tests);
