@@ -186,6 +186,46 @@ static void test_surprise_removal_notifies_then_halts(void **state)
     rig_down();
 }
 
+static void *halts(void *arg)
+{
+    (void)arg;
+    ndis_adapter_halt(rig.adapter);
+    return NULL;
+}
+
+static void *pauses(void *arg)
+{
+    (void)arg;
+    ndis_adapter_pause(rig.adapter);
+    return NULL;
+}
+
+static void test_GEN_7_nothing_begins_while_pausing(void **state)
+{
+    pthread_t pausing, halting;
+
+    (void)state;
+    mp.pause = NDIS_STATUS_PENDING;
+    rig_up(NULL);
+    ndis_set_time_factor(1);
+    ndis_adapter_initialize(rig.adapter);
+    ndis_adapter_restart(rig.adapter);
+    pthread_create(&pausing, NULL, pauses, NULL);
+    assert_true(ndis_adapter_wait(rig.adapter, NDIS_ADAPTER_PAUSING, 2000));
+    pthread_create(&halting, NULL, halts, NULL);
+    usleep(50000); /* time enough to do wrong */
+    assert_int_equal(ndis_adapter_state(rig.adapter), NDIS_ADAPTER_PAUSING);
+    assert_int_equal(mp.halts + mp.restarts + mp.inits, 2); /* those before */
+    NdisMPauseComplete(mp.handle);
+    pthread_join(pausing, NULL);
+    pthread_join(halting, NULL);
+    assert_int_equal(mp.halts, 1);
+    assert_int_equal(rig.findings, 0);
+    rig_down();
+    ndis_set_time_factor(0.02);
+}
+
+/* GEN-36 */
 static void test_shutdown_is_final(void **state)
 {
     (void)state;
@@ -361,6 +401,7 @@ int main(void)
         RIG_TEST(test_reset_is_framed_by_indications_and_restores_the_filter),
         RIG_TEST(test_check_for_hang_leads_to_reset),
         RIG_TEST(test_surprise_removal_notifies_then_halts),
+        RIG_TEST(test_GEN_7_nothing_begins_while_pausing),
         RIG_TEST(test_shutdown_is_final),
         RIG_TEST(test_missing_type_keyword_keeps_initialize_from_being_called),
         RIG_TEST(test_registration_is_validated),

@@ -186,6 +186,7 @@ static void test_request_that_is_never_completed_is_a_finding_and_taken_back(voi
     rig_down();
 }
 
+/* GEN-28: once each, with the word for it. */
 static void test_cancel_aborts_queued_requests_and_tells_the_miniport(void **state)
 {
     struct asked first = {.value = 1}, second = {.value = 2};
@@ -203,6 +204,8 @@ static void test_cancel_aborts_queued_requests_and_tells_the_miniport(void **sta
     assert_int_equal(mp.cancels, 1);
     NdisMOidRequestComplete(mp.handle, mp.pending, NDIS_STATUS_REQUEST_ABORTED);
     assert_int_equal(first.status, NDIS_STATUS_REQUEST_ABORTED);
+    assert_int_equal(atomic_load(&first.done), 1);
+    assert_int_equal(atomic_load(&second.done), 1);
     rig_down();
 }
 

@@ -9,6 +9,8 @@
 static const char parameters[] =
     "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters";
 
+static const char ipsec[] = "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Ipsec";
+
 /* A TAP that takes every setting and has no frames. */
 static int no_rx(struct port *p, struct port_buffer *bufs, unsigned n)
 {
@@ -59,6 +61,22 @@ static void want_frames(void *arg, bool wanted)
     (void)wanted;
 }
 
+static unsigned activations;
+
+static void count_activations(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r,
+                              NDIS_STATUS status, bool reached)
+{
+    (void)arg;
+    (void)a;
+    (void)status;
+    (void)reached;
+    activations += r->DATA.SET_INFORMATION.Oid == OID_OFFLOAD_ENCAPSULATION;
+}
+
+static const struct ndis_observer observer = {.oid = count_activations};
+
+static bool without_ipsec;
+
 /* What the protocol asks the stack to leave to the adapter, with the value in the registry: -1
  * none, -2 text. */
 static uint32_t stack_offload(int value)
@@ -70,7 +88,10 @@ static uint32_t stack_offload(int value)
     struct tcpip *t;
     uint32_t flags;
 
-    path_begin((struct path_config){.no_bind = true});
+    activations = 0;
+    path_begin((struct path_config){.no_bind = true, .observer = &observer});
+    if (without_ipsec)
+        reg_set_dword(registry_open(path.registry, ipsec, true), "EnabledOffload", 0);
     if (value >= 0)
         reg_set_dword(registry_open(path.registry, parameters, true), "DisableTaskOffload",
                       (uint32_t)value);
@@ -101,9 +122,34 @@ static void test_KEY_24_disable_task_offload(void **state)
     assert_int_not_equal(stack_offload(-2), 0); /* text is not what the page names */
 }
 
+static void test_ENC_24_disabled_offload_is_never_activated(void **state)
+{
+    UNUSED_STATE;
+    stack_offload(-1);
+    assert_int_equal(activations, 1);
+    stack_offload(1);
+    assert_int_equal(activations, 0);
+}
+
+/* Checksums and large sends go on. */
+static void test_KEY_25_enabled_offload_is_for_ipsec_alone(void **state)
+{
+    uint32_t flags;
+
+    UNUSED_STATE;
+    flags = stack_offload(-1);
+    without_ipsec = true;
+    assert_int_equal(stack_offload(-1), flags);
+    without_ipsec = false;
+}
+
 int main(void)
 {
-    const struct CMUnitTest disable[] = {cmocka_unit_test(test_KEY_24_disable_task_offload)};
+    const struct CMUnitTest disable[] = {
+        cmocka_unit_test(test_KEY_24_disable_task_offload),
+        cmocka_unit_test(test_ENC_24_disabled_offload_is_never_activated),
+        cmocka_unit_test(test_KEY_25_enabled_offload_is_for_ipsec_alone),
+    };
 
     return path_run("DisableTaskOffload", disable, COUNT(disable), false);
 }

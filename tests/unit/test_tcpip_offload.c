@@ -235,6 +235,59 @@ static void test_LSO1_26_only_large_sends_that_are_offered(void **state)
     }
 }
 
+/* CAP-17: 1 is on; what an indication says with 2 is off, like 0. */
+static void test_CAP_17_only_one_is_on(void **state)
+{
+    static const struct tcpip_offers none;
+
+    UNUSED_STATE;
+    for (unsigned v = 0; v < 4; v++) {
+        NDIS_OFFLOAD o = {0};
+        struct tcpip_offers r;
+
+        o.Checksum.IPv4Transmit.Encapsulation = o.Checksum.IPv6Transmit.Encapsulation =
+            NDIS_ENCAPSULATION_IEEE_802_3;
+        o.Checksum.IPv4Transmit.IpChecksum = v & 3;
+        o.Checksum.IPv4Transmit.TcpChecksum = v & 3;
+        o.Checksum.IPv4Transmit.UdpChecksum = v & 3;
+        o.Checksum.IPv6Transmit.TcpChecksum = v & 3;
+        o.Checksum.IPv6Transmit.UdpChecksum = v & 3;
+        r = tcpip_offers_of(&o);
+        if (v == 1)
+            assert_true(r.ip4 && r.tcp4 && r.udp4 && r.tcp6 && r.udp6);
+        else
+            assert_memory_equal(&r, &none, sizeof r);
+    }
+}
+
+/* Also LSO2-6: more than 64 KB may be listed, and no more is asked for than there is. */
+static void test_CAP_20_no_ceiling_on_the_size(void **state)
+{
+    static struct packet k;
+
+    UNUSED_STATE;
+    for (unsigned v = 0; v < 2; v++) {
+        struct frame_recipe r = path_recipe(versions[v], 6, 65000);
+        NDIS_OFFLOAD o = {0};
+        struct tcpip_offers some;
+
+        o.Checksum.IPv4Transmit.Encapsulation = o.Checksum.IPv6Transmit.Encapsulation =
+            o.LsoV2.IPv4.Encapsulation = o.LsoV2.IPv6.Encapsulation = NDIS_ENCAPSULATION_IEEE_802_3;
+        o.Checksum.IPv4Transmit.TcpChecksum = o.Checksum.IPv6Transmit.TcpChecksum = 1;
+        o.LsoV2.IPv4.MaxOffLoadSize = o.LsoV2.IPv6.MaxOffLoadSize = 0x80000000;
+        o.LsoV2.IPv4.MinSegmentCount = o.LsoV2.IPv6.MinSegmentCount = 2;
+        some = tcpip_offers_of(&o);
+        assert_int_equal(versions[v] == 4 ? some.lso4_max : some.lso6_max, 0x80000000);
+        from_linux(&k, &r);
+        assert_int_equal(ask_for(&k, &some, 1400).result, TCPIP_REQUEST_DONE);
+        r.payload_len = 69000; /* a jumbo from a stack with big TCP */
+        r.large_send = true;
+        packet_build(&k, &r);
+        assert_int_equal(ask_for(&k, &some, 1400).result, TCPIP_REQUEST_DONE);
+        assert_int_equal(naive_get(packet_field(&k), 2), packet_pseudo(&k, 0));
+    }
+}
+
 static void test_RXC_22_verdicts(void **state)
 {
     static const struct {
@@ -268,6 +321,8 @@ int main(void)
         cmocka_unit_test(test_LSO1_21_version_1_within_65535_bytes),
         cmocka_unit_test(test_KEY_9_version_2_takes_precedence),
         cmocka_unit_test(test_LSO1_26_only_large_sends_that_are_offered),
+        cmocka_unit_test(test_CAP_17_only_one_is_on),
+        cmocka_unit_test(test_CAP_20_no_ceiling_on_the_size),
         cmocka_unit_test(test_RXC_22_verdicts),
     };
 
