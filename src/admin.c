@@ -86,22 +86,31 @@ enum offload_row {
 };
 
 #define PARAMETER(member) offsetof(NDIS_OFFLOAD_PARAMETERS, member)
-/* The first LONGSHORE_OFFLOADS are rows of the listing too. */
+enum kind { SWITCH, CHECKSUM, IPSEC };
+/* The first LONGSHORE_OFFLOADS are rows of the listing too. A grouped keyword has several
+ * parameters, those of the keywords that it stands for (KEY-10, KEY-11). */
 static const struct keyword {
     const char *name;
-    size_t parameter;
-    bool checksum; /* takes tx and rx as well */
+    size_t parameters[3]; /* 0: none */
+    enum kind kind;
 } keywords[] = {
-    [ROW_IP4] = {"IPChecksumOffloadIPv4", PARAMETER(IPv4Checksum), true},
-    [ROW_TCP4] = {"TCPChecksumOffloadIPv4", PARAMETER(TCPIPv4Checksum), true},
-    [ROW_UDP4] = {"UDPChecksumOffloadIPv4", PARAMETER(UDPIPv4Checksum), true},
-    [ROW_TCP6] = {"TCPChecksumOffloadIPv6", PARAMETER(TCPIPv6Checksum), true},
-    [ROW_UDP6] = {"UDPChecksumOffloadIPv6", PARAMETER(UDPIPv6Checksum), true},
-    [ROW_LSO1] = {"LsoV1IPv4", PARAMETER(LsoV1), false},
-    [ROW_LSO2_4] = {"LsoV2IPv4", PARAMETER(LsoV2IPv4), false},
-    [ROW_LSO2_6] = {"LsoV2IPv6", PARAMETER(LsoV2IPv6), false},
-    {"TCPConnectionOffloadIPv4", PARAMETER(TcpConnectionIPv4), false},
-    {"TCPConnectionOffloadIPv6", PARAMETER(TcpConnectionIPv6), false},
+    [ROW_IP4] = {"IPChecksumOffloadIPv4", {PARAMETER(IPv4Checksum)}, CHECKSUM},
+    [ROW_TCP4] = {"TCPChecksumOffloadIPv4", {PARAMETER(TCPIPv4Checksum)}, CHECKSUM},
+    [ROW_UDP4] = {"UDPChecksumOffloadIPv4", {PARAMETER(UDPIPv4Checksum)}, CHECKSUM},
+    [ROW_TCP6] = {"TCPChecksumOffloadIPv6", {PARAMETER(TCPIPv6Checksum)}, CHECKSUM},
+    [ROW_UDP6] = {"UDPChecksumOffloadIPv6", {PARAMETER(UDPIPv6Checksum)}, CHECKSUM},
+    [ROW_LSO1] = {"LsoV1IPv4", {PARAMETER(LsoV1)}, SWITCH},
+    [ROW_LSO2_4] = {"LsoV2IPv4", {PARAMETER(LsoV2IPv4)}, SWITCH},
+    [ROW_LSO2_6] = {"LsoV2IPv6", {PARAMETER(LsoV2IPv6)}, SWITCH},
+    {"TCPConnectionOffloadIPv4", {PARAMETER(TcpConnectionIPv4)}, SWITCH},
+    {"TCPConnectionOffloadIPv6", {PARAMETER(TcpConnectionIPv6)}, SWITCH},
+    {"TCPUDPChecksumOffloadIPv4",
+     {PARAMETER(IPv4Checksum), PARAMETER(TCPIPv4Checksum), PARAMETER(UDPIPv4Checksum)},
+     CHECKSUM},
+    {"TCPUDPChecksumOffloadIPv6",
+     {PARAMETER(TCPIPv6Checksum), PARAMETER(UDPIPv6Checksum)},
+     CHECKSUM},
+    {"IPsecOffloadV1IPv4", {PARAMETER(IPsecV1)}, IPSEC},
 };
 
 /* Appends to the text in error, cut to its size. */
@@ -129,23 +138,23 @@ static const struct keyword *keyword_find(const char *name, struct longshore_err
     return NULL;
 }
 
-/* A word is a place in this list; the keyword's number in the registry is one less than what the
- * parameters hold. */
-static const char *const words[] = {"off", "on", "tx", "rx"};
+/* A word's place is the keyword's number in the registry; parameters hold one more. */
+static const struct {
+    const char *words[4];
+    const char *takes;
+} kinds[] = {
+    [SWITCH] = {{"off", "on"}, "off, on, or 0 and 1"},
+    [CHECKSUM] = {{"off", "tx", "rx", "on"}, "off, on, tx, rx, or 0 to 3 (off, tx, rx, both)"},
+    [IPSEC] = {{"off", "ah", "esp", "on"}, "off, on, ah, esp, or 0 to 3 (off, ah, esp, both)"},
+};
 
 static UCHAR parameter_value(const struct keyword *k, const char *value)
 {
-    static const UCHAR checksum[] = {NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED,
-                                     NDIS_OFFLOAD_PARAMETERS_TX_RX_ENABLED,
-                                     NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED,
-                                     NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED};
-    size_t takes = k->checksum ? ARRAY_LEN(words) : 2;
+    const char *const *words = kinds[k->kind].words;
 
-    for (size_t i = 0; i < takes; i++)
-        if (strcasecmp(value, words[i]) == 0)
-            return k->checksum ? checksum[i] : (UCHAR)(i + 1);
-    if (value[0] >= '0' && (size_t)(value[0] - '0') < takes && value[1] == '\0')
-        return (UCHAR)(value[0] - '0' + 1);
+    for (UCHAR i = 0; i < ARRAY_LEN(kinds[0].words) && words[i]; i++)
+        if (strcasecmp(value, words[i]) == 0 || (value[0] == '0' + i && value[1] == '\0'))
+            return (UCHAR)(i + 1);
     return NDIS_OFFLOAD_PARAMETERS_NO_CHANGE;
 }
 
@@ -157,31 +166,56 @@ static NDIS_OFFLOAD_PARAMETERS no_change(void)
     };
 }
 
-static int parameters_of(const struct longshore_setting *settings, unsigned count,
-                         NDIS_OFFLOAD_PARAMETERS *p, struct longshore_error *error)
+static int parameter_set(const struct keyword *k, const char *value, NDIS_OFFLOAD_PARAMETERS *p,
+                         struct longshore_error *error)
 {
-    if (count == 0) {
-        say(error, "nothing to set");
+    UCHAR v = parameter_value(k, value);
+
+    if (v == NDIS_OFFLOAD_PARAMETERS_NO_CHANGE) {
+        say(error, "%s: %.60s: possible values are %s", k->name, value, kinds[k->kind].takes);
         return -EINVAL;
     }
-    for (unsigned i = 0; i < count; i++) {
-        const struct keyword *k = keyword_find(settings[i].keyword, error);
-        UCHAR *field = k ? (UCHAR *)p + k->parameter : NULL;
+    for (size_t i = 0; i < ARRAY_LEN(k->parameters) && k->parameters[i]; i++) {
+        UCHAR *field = (UCHAR *)p + k->parameters[i];
 
-        if (!k)
-            return -EINVAL;
         if (*field) {
             say(error, "%s: given twice", k->name);
             return -EINVAL;
         }
-        *field = parameter_value(k, settings[i].value);
-        if (*field == NDIS_OFFLOAD_PARAMETERS_NO_CHANGE) {
-            say(error, "%s: %.60s: possible values are off, on%s", k->name, settings[i].value,
-                k->checksum ? ", tx, rx, or 0 to 3 (off, tx, rx, both)" : ", or 0 and 1");
-            return -EINVAL;
-        }
+        *field = v;
     }
     return 0;
+}
+
+static int parameters_of(const struct longshore_setting *settings, unsigned count,
+                         NDIS_OFFLOAD_PARAMETERS *p, struct longshore_error *error)
+{
+    int r = 0;
+
+    if (count == 0) {
+        say(error, "nothing to set");
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < count && r == 0; i++) {
+        const struct keyword *k = keyword_find(settings[i].keyword, error);
+
+        r = k ? parameter_set(k, settings[i].value, p, error) : -EINVAL;
+    }
+    return r;
+}
+
+/* NDIS would say no more than "invalid data". */
+static int ipsec_possible(const struct longshore_adapter *a, const NDIS_OFFLOAD_PARAMETERS *p,
+                          struct longshore_error *error)
+{
+    struct ndis_offload_state s;
+
+    ndis_adapter_offload(a->ndis, &s);
+    if (p->IPsecV1 <= NDIS_OFFLOAD_PARAMETERS_IPSECV1_DISABLED ||
+        s.hardware.IPsecV1.Supported.Encapsulation)
+        return 0;
+    say(error, "%s: has no IPsec offload to switch on; nothing is changed", a->name);
+    return -ENOTSUP;
 }
 
 static const char *status_name(NDIS_STATUS status)
@@ -228,6 +262,8 @@ int longshore_adapter_set_all(struct longshore_adapter *a, const struct longshor
 
     error->text[0] = '\0';
     r = parameters_of(settings, count, &p, error);
+    if (r == 0)
+        r = ipsec_possible(a, &p, error);
     if (r < 0)
         return r;
     status = ndis_adapter_request(a->ndis, NdisRequestSetInformation, OID_TCP_OFFLOAD_PARAMETERS,

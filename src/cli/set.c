@@ -9,7 +9,8 @@ static const char set_help[] =
     "Sets offloads of a running adapter through OID_TCP_OFFLOAD_PARAMETERS: all that are named\n"
     "in one request, so either all hold afterwards or nothing has changed. KEYWORD is a\n"
     "standardized keyword, with or without '*', in any case; VALUE is on or off, for checksums\n"
-    "also tx or rx, or the keyword's number in the registry.\n\n"
+    "also tx or rx, for IPsec also ah or esp, or the keyword's number in the registry. A keyword\n"
+    "of a group (TCPUDPChecksumOffloadIPv4, ...IPv6) sets each checksum of its family.\n\n"
     "  longshore set nic0 LsoV2IPv4=off TCPChecksumOffloadIPv4=tx\n";
 
 int cmd_set(int argc, char **argv)

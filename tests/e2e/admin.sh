@@ -115,6 +115,19 @@ expect "want ADAPTER KEYWORD=VALUE" set alpha
 # All or nothing: connection offload is more than this hardware has.
 expect "refused with 0x.*nothing is changed" set alpha LsoV2IPv4=on TCPConnectionOffloadIPv4=on
 is 0 alpha LsoV2.IPv4 MaxOffLoadSize current
+# A group is each of its keywords; IPsec can be switched off where there is none.
+ok "set groups" "$longshore" set alpha TCPUDPChecksumOffloadIPv4=tx '*tcpudpchecksumoffloadipv6=off' IPsecOffloadV1IPv4=off
+is 1 alpha Checksum.IPv4Transmit IpChecksum current
+is 1 alpha Checksum.IPv4Transmit UdpChecksum current
+is 0 alpha Checksum.IPv4Receive TcpChecksum current
+is 0 alpha Checksum.IPv6Transmit TcpChecksum current
+is 0 alpha Checksum.IPv6Receive UdpChecksum current
+expect "TCPUDPChecksumOffloadIPv6: given twice" set alpha UDPChecksumOffloadIPv6=on TCPUDPChecksumOffloadIPv6=on
+expect "alpha: has no IPsec offload.*nothing is changed" set alpha IPsecOffloadV1IPv4=esp TCPUDPChecksumOffloadIPv6=on
+expect "IPsecOffloadV1IPv4: tx: possible values are off, on, ah, esp" set alpha IPsecOffloadV1IPv4=tx
+is 0 alpha Checksum.IPv6Transmit TcpChecksum current
+ok "set groups back" "$longshore" set alpha TCPUDPChecksumOffloadIPv4=on TCPUDPChecksumOffloadIPv6=3
+is 1 alpha Checksum.IPv4Receive TcpChecksum current
 ok "set back" "$longshore" set alpha LsoV2IPv4=on LsoV2IPv6=on TCPChecksumOffloadIPv6=3
 is 2 alpha LsoV2.IPv4 MinSegmentCount current
 is 1 alpha Checksum.IPv6Receive TcpChecksum current
