@@ -78,6 +78,7 @@ int ndis_adapter_new(const struct ndis_adapter_config *config, struct ndis_adapt
     make_ndis_name(a);
     atomic_init(&a->state, NDIS_ADAPTER_HALTED);
     pthread_mutex_init(&a->operation, NULL);
+    pthread_mutex_init(&a->rescue, NULL);
     pthread_spin_init(&a->lock, PTHREAD_PROCESS_PRIVATE);
     ndis_wait_init(&a->pause_wait);
     ndis_wait_init(&a->restart_wait);
@@ -130,6 +131,7 @@ void ndis_adapter_free(struct ndis_adapter *a)
     ndis_wait_fini(&a->reset_wait);
     pthread_spin_destroy(&a->lock);
     pthread_mutex_destroy(&a->operation);
+    pthread_mutex_destroy(&a->rescue);
     free(a);
 }
 

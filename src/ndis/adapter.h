@@ -136,6 +136,10 @@ struct ndis_adapter {
     _Atomic(int) state;
     _Atomic(bool) removed, resetting;
     pthread_mutex_t operation; /* serializes state operations */
+    /* A protocol is being paused, which a hung card would hold up: then a reset is allowed to
+     * whoever has `rescue` instead of `operation`. */
+    _Atomic(bool) rescuable;
+    pthread_mutex_t rescue;
     pthread_spinlock_t lock;
     struct list driver_link;
     struct list bindings;

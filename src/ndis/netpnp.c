@@ -105,7 +105,8 @@ static void event_fill(struct ndis_binding *b, NET_PNP_EVENT_CODE code, void *bu
 static void event_ended(struct ndis_binding *b, NDIS_STATUS status)
 {
     NET_PNP_EVENT_CODE code = b->waits->notification.NetPnPEvent.NetEvent;
-    int64_t sends = atomic_load(&b->sends_owed); /* those inside its handler are back, as it sees it */
+    int64_t sends =
+        atomic_load(&b->sends_owed); /* those inside its handler are back, as it sees it */
     int expected;
 
     if (code == NetEventRestart && status == NDIS_STATUS_SUCCESS) {
@@ -208,11 +209,15 @@ void ndis_binding_pause(struct ndis_binding *b)
 
     if (!atomic_compare_exchange_strong(&b->state, &expected, NDIS_BINDING_PAUSING))
         return;
+    atomic_store(&b->adapter->rescuable, true);
     watchdog_begin(&dog, b);
     event_fill(b, NetEventPause, &parameters, sizeof(parameters));
     event_send(b, NDIS_SEND_SECONDS + NDIS_PAUSE_SECONDS);
     watchdog_end(&dog);
     ndis_binding_settle(b, NDIS_PAUSE_SECONDS);
+    pthread_mutex_lock(&b->adapter->rescue); /* a reset under way ends first */
+    atomic_store(&b->adapter->rescuable, false);
+    pthread_mutex_unlock(&b->adapter->rescue);
 }
 
 /* For each open binding, with its count raised so that it does not close meanwhile. */

@@ -194,17 +194,18 @@ bool ndis_pnp_due(struct ndis_adapter *a, uint64_t now)
            (hangs_are_checked(a) && now >= a->hang_due_ns + hang_period_ns(a));
 }
 
-void ndis_pnp_service(struct ndis_adapter *a)
+bool ndis_pnp_rescue_due(struct ndis_adapter *a, uint64_t now)
+{
+    return atomic_load(&a->rescuable) && ndis_adapter_state(a) == NDIS_ADAPTER_RUNNING &&
+           (atomic_load(&a->reset_wanted) ||
+            (hangs_are_checked(a) && now >= a->hang_due_ns + hang_period_ns(a)));
+}
+
+void ndis_pnp_rescue(struct ndis_adapter *a)
 {
     struct ndis_call call;
     BOOLEAN hung = FALSE;
 
-    if (atomic_exchange(&a->remove_wanted, false)) {
-        atomic_store(&a->removed, true);
-        ndis_oid_abort_all(a);
-        ndis_adapter_halt_locked(a, NdisHaltDeviceFailed);
-        return;
-    }
     if (hangs_are_checked(a) && nt_now_ns() >= a->hang_due_ns + hang_period_ns(a)) {
         call = ndis_call_begin(a->driver->owner);
         hung = a->driver->chars.CheckForHangHandlerEx(a->context);
@@ -213,4 +214,15 @@ void ndis_pnp_service(struct ndis_adapter *a)
     a->hang_due_ns = nt_now_ns();
     if (atomic_exchange(&a->reset_wanted, false) || hung)
         ndis_adapter_reset_locked(a);
+}
+
+void ndis_pnp_service(struct ndis_adapter *a)
+{
+    if (!atomic_exchange(&a->remove_wanted, false)) {
+        ndis_pnp_rescue(a);
+        return;
+    }
+    atomic_store(&a->removed, true);
+    ndis_oid_abort_all(a);
+    ndis_adapter_halt_locked(a, NdisHaltDeviceFailed);
 }

@@ -118,6 +118,9 @@ unsigned ndis_interrupt_abandon(struct ndis_adapter *a);
 /* pnp.c */
 bool ndis_pnp_due(struct ndis_adapter *a, uint64_t now);
 void ndis_pnp_service(struct ndis_adapter *a);
+/* Check-for-hang and reset alone, while a protocol is being paused; a->rescue held. */
+bool ndis_pnp_rescue_due(struct ndis_adapter *a, uint64_t now);
+void ndis_pnp_rescue(struct ndis_adapter *a);
 
 /* device.c: what drivers left behind. */
 void ndis_devices_fini(void);

@@ -141,9 +141,24 @@ void ndis_runtime_wake(void)
     pthread_mutex_unlock(&task_lock);
 }
 
-/* An adapter with something due, its operation lock held; NULL when there is none now. Adapters in
- * the middle of an operation are left alone. */
-static struct ndis_adapter *due_adapter(uint64_t now)
+/* The lock under which to do what is due, held; NULL: nothing is, or the adapter is in the middle
+ * of an operation. But a protocol's pause waits for sends, and those perhaps for a reset. */
+static pthread_mutex_t *due(struct ndis_adapter *a, uint64_t now)
+{
+    if (!ndis_pnp_due(a, now))
+        return NULL;
+    if (pthread_mutex_trylock(&a->operation) == 0)
+        return &a->operation;
+    if (!ndis_pnp_rescue_due(a, now) || pthread_mutex_trylock(&a->rescue))
+        return NULL;
+    if (ndis_pnp_rescue_due(a, now))
+        return &a->rescue;
+    pthread_mutex_unlock(&a->rescue);
+    return NULL;
+}
+
+/* An adapter with something due, *lock held; NULL when there is none now. */
+static struct ndis_adapter *due_adapter(uint64_t now, pthread_mutex_t **lock)
 {
     struct ndis_adapter *found = NULL;
     struct list *pos;
@@ -155,7 +170,8 @@ static struct ndis_adapter *due_adapter(uint64_t now)
 
         ndis_oid_check_time(a);
         ndis_offload_check_time(a);
-        if (!ndis_pnp_due(a, now) || pthread_mutex_trylock(&a->operation))
+        *lock = due(a, now);
+        if (!*lock)
             continue;
         found = a;
         break;
@@ -189,6 +205,7 @@ static void *pnp_main(void *unused)
     while (!pnp_stop) {
         struct task *t = next_task();
         struct ndis_adapter *a;
+        pthread_mutex_t *lock;
         struct timespec until;
         double tick = MIN_OF(MAX_OF(0.25 * ndis_time_factor, 0.005), 0.25);
 
@@ -197,9 +214,12 @@ static void *pnp_main(void *unused)
             continue;
         }
         pthread_mutex_unlock(&task_lock);
-        while ((a = due_adapter(nt_now_ns())) != NULL) {
-            ndis_pnp_service(a);
-            pthread_mutex_unlock(&a->operation);
+        while ((a = due_adapter(nt_now_ns(), &lock)) != NULL) {
+            if (lock == &a->operation)
+                ndis_pnp_service(a);
+            else
+                ndis_pnp_rescue(a);
+            pthread_mutex_unlock(lock);
         }
         pthread_mutex_lock(&task_lock);
         if (pnp_stop || !list_empty(&tasks))

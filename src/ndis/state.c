@@ -331,6 +331,16 @@ static void indicate_reset(struct ndis_adapter *a, NDIS_STATUS code, NDIS_STATUS
     ndis_bindings_status(a, &s);
 }
 
+/* Sends begun before the reset reach the miniport before it; later ones do not (GEN-32). Bounded,
+ * as a miniport's send handler may be what hangs. */
+static void senders_leave(struct ndis_adapter *a)
+{
+    uint64_t until = nt_now_ns() + 100000000;
+
+    while (atomic_load(&a->tx_calls) > 0 && nt_now_ns() < until)
+        usleep(100);
+}
+
 NDIS_STATUS ndis_adapter_reset_locked(struct ndis_adapter *a)
 {
     struct ndis_call call;
@@ -347,6 +357,7 @@ NDIS_STATUS ndis_adapter_reset_locked(struct ndis_adapter *a)
     pthread_mutex_unlock(&a->reset_wait.mutex);
     a->addressing_reset = false;
     atomic_store(&a->resetting, true);
+    senders_leave(a);
     call = ndis_call_begin(a->driver->owner);
     status = a->driver->chars.ResetHandlerEx(a->context, &addressing);
     ndis_call_end(&call, "MiniportResetEx");

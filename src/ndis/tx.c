@@ -101,16 +101,22 @@ static uint32_t tx_take_chain(struct ndis_binding *b, NET_BUFFER_LIST **first)
     return count;
 }
 
-static bool tx_may_send(struct ndis_binding *b, struct ndis_adapter *a)
+/* Not while the miniport resets, and no more once the device is gone: NDIS completes those sends
+ * itself. */
+static NDIS_STATUS tx_may_send(struct ndis_binding *b, struct ndis_adapter *a)
 {
     if (likely(atomic_load(&b->state) == NDIS_BINDING_RUNNING &&
-               atomic_load(&a->state) == NDIS_ADAPTER_RUNNING))
-        return true;
+               atomic_load(&a->state) == NDIS_ADAPTER_RUNNING)) {
+        if (unlikely(atomic_load(&a->removed)))
+            return NDIS_STATUS_FAILURE;
+        return unlikely(atomic_load(&a->resetting)) ? NDIS_STATUS_RESET_IN_PROGRESS
+                                                    : NDIS_STATUS_SUCCESS;
+    }
     if (atomic_load(&b->state) == NDIS_BINDING_PAUSED && b->pause_done &&
         ndis_verify_tell(a, NDIS_V_STATE))
         ndis_binding_finding(b, "GEN-45",
                              "send on a binding whose pause the protocol has completed");
-    return false;
+    return NDIS_STATUS_PAUSED;
 }
 
 static void tx_hand_down(struct ndis_binding *b, NET_BUFFER_LIST *first, NDIS_PORT_NUMBER port,
@@ -133,6 +139,7 @@ VOID NTAPI NdisSendNetBufferLists(NDIS_HANDLE NdisBindingHandle, PNET_BUFFER_LIS
 {
     struct ndis_binding *b = ndis_handle_get(NdisBindingHandle, NDIS_H_BINDING, __func__);
     struct ndis_adapter *a = b ? b->adapter : NULL;
+    NDIS_STATUS status;
     uint32_t count;
     ULONG flags;
 
@@ -142,8 +149,9 @@ VOID NTAPI NdisSendNetBufferLists(NDIS_HANDLE NdisBindingHandle, PNET_BUFFER_LIS
     ndis_verify_lock_free(a, __func__);
     atomic_fetch_add(&a->tx_calls, 1);
     atomic_fetch_add(&b->sends_outstanding, 1);
-    if (unlikely(!tx_may_send(b, a))) {
-        ndis_tx_fail_chain(b, NetBufferLists, NDIS_STATUS_PAUSED, at_dispatch());
+    status = tx_may_send(b, a);
+    if (unlikely(status != NDIS_STATUS_SUCCESS)) {
+        ndis_tx_fail_chain(b, NetBufferLists, status, at_dispatch());
     } else {
         count = tx_take_chain(b, &NetBufferLists);
         atomic_fetch_add(&b->sends_outstanding, count);

@@ -54,6 +54,35 @@ static void test_completions_go_to_their_senders_in_order(void **state)
     assert_no_findings();
 }
 
+/* GEN-32, GEN-35: such sends are NDIS's to complete, and the miniport sees none of them. */
+static void test_GEN_32_35_no_send_reaches_a_miniport_in_reset_or_removed(void **state)
+{
+    static const NDIS_STATUS want[] = {NDIS_STATUS_RESET_IN_PROGRESS, NDIS_STATUS_FAILURE,
+                                       NDIS_STATUS_FAILURE};
+    struct proto *p = &protos[0];
+    NDIS_HANDLE pool;
+
+    (void)state;
+    proto_bind(p, NDIS_PACKET_TYPE_DIRECTED);
+    pool = frame_pool(p->handle);
+    for (unsigned i = 0; i < ARRAY_LEN(want); i++) {
+        NET_BUFFER_LIST *chain = frames_new(pool, peer, 3);
+
+        atomic_store(&mp.adapter.resetting, i != 1);
+        atomic_store(&mp.adapter.removed, i != 0);
+        NdisSendNetBufferLists(p->binding, chain, 0, 0);
+        assert_int_equal(p->sends_back, 3 * (i + 1));
+        for (NET_BUFFER_LIST *nbl = chain; nbl; nbl = nbl->Next)
+            assert_int_equal(nbl->Status, want[i]);
+        frames_free(chain);
+    }
+    assert_int_equal(mp.send_calls, 0);
+    atomic_store(&mp.adapter.resetting, false);
+    atomic_store(&mp.adapter.removed, false);
+    NdisFreeNetBufferListPool(pool);
+    assert_no_findings();
+}
+
 static void test_level_flag_tells_the_truth(void **state)
 {
     struct proto *p = &protos[0];
@@ -308,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_send_reaches_miniport_and_comes_back),
         T(test_completions_go_to_their_senders_in_order),
+        T(test_GEN_32_35_no_send_reaches_a_miniport_in_reset_or_removed),
         T(test_level_flag_tells_the_truth),
         T(test_send_while_paused_completes_with_paused),
         T(test_double_completion_is_a_finding),

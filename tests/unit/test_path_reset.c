@@ -102,6 +102,32 @@ static void test_GEN_34_a_broken_card_is_reset_by_check_for_hang(void **state)
     watch_close(p);
 }
 
+static void await_sends(struct path *p)
+{
+    ndis_set_time_factor(0.05);
+    path_wait(p, &p->completed_count, 5, 5);
+}
+
+/* GEN-34, GEN-45: the protocol has sends with the card that come back by a reset alone, and cannot
+ * pause before they do. */
+static void test_GEN_34_a_card_that_hangs_while_a_protocol_pauses(void **state)
+{
+    struct path *p = watch_open(state, (struct path_config){.on_pause = await_sends});
+
+    break_ring(p, VIRTIO_NET_TXQ);
+    NdisSendNetBufferLists(p->binding, numbered_chain(p, 0, 5, 100), 0, 0);
+    assert_int_equal(ndis_adapter_pause(p->adapter), NDIS_STATUS_SUCCESS);
+    ndis_set_time_factor(1);
+    assert_int_equal(p->completed_count, 5);
+    assert_int_equal(statuses_of(p, NDIS_STATUS_RESET_START), 1);
+    assert_int_equal(statuses_of(p, NDIS_STATUS_RESET_END), 1);
+    p->config.on_pause = NULL;
+    path_forget(p);
+    assert_int_equal(ndis_adapter_restart(p->adapter), NDIS_STATUS_SUCCESS);
+    assert_traffic(p);
+    watch_close(p);
+}
+
 /* ---- Removal -------------------------------------------------------------------------- */
 
 static void *ask_until_refused(void *arg)
@@ -292,6 +318,7 @@ int main(void)
         PATH_BOTH(test_GEN_32_33_reset_under_load),
         PATH_BOTH(test_GEN_32_reset_gives_back_what_the_card_had),
         PATH_BOTH(test_GEN_34_a_broken_card_is_reset_by_check_for_hang),
+        PATH_BOTH(test_GEN_34_a_card_that_hangs_while_a_protocol_pauses),
         PATH_BOTH(test_GEN_35_surprise_removal_under_load),
         PATH_BOTH(test_GEN_35_removal_with_sends_and_receives_out),
         PATH_BOTH(test_GEN_41_link_changes_are_indicated_and_sends_end),
