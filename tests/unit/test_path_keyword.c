@@ -105,7 +105,8 @@ static void test_INIT_12_KEY_20_without_keywords_all_is_on(void **state)
     watch_close(p);
 }
 
-/* INIT-7, 13, KEY-1 to 8: every value of every keyword, alone. */
+/* INIT-7, INIT-13, KEY-1, KEY-2, KEY-3, KEY-4, KEY-5, KEY-6, KEY-7, KEY-8: every value of every
+ * keyword, alone. */
 static void test_INIT_13_KEY_1_a_keyword_switches_off_just_its_own(void **state)
 {
     static const char *const digits[] = {"0", "1", "2", "3"};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* *PriorityVLANTag, VlanId, OID_GEN_VLAN_ID (KEY-15 to KEY-18), the grouped checksum keywords
- * (KEY-10 to KEY-12) and those of sizes (KEY-27, KEY-28), through the whole path, both builds. */
+ * (KEY-10, KEY-11, KEY-12) and those of sizes (KEY-27, KEY-28), through the whole path, both builds. */
 #include "test_path_large.h"
 #include "test_path_verdict.h"
 
