@@ -13,11 +13,6 @@ enum {
     SNAP_HEADER = 22,
 };
 
-static unsigned bad_bit(unsigned proto)
-{
-    return proto == 6 ? TCP_BAD : UDP_BAD;
-}
-
 static void close_clean(void)
 {
     path_forget(&path);

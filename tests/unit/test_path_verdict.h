@@ -73,6 +73,11 @@ static inline unsigned good_bit(unsigned proto)
     return proto == 6 ? TCP_OK : UDP_OK;
 }
 
+static inline unsigned bad_bit(unsigned proto)
+{
+    return proto == 6 ? TCP_BAD : UDP_BAD;
+}
+
 /* What a right frame of this kind should say when nothing is switched off. */
 static inline unsigned good_bits(unsigned version, unsigned proto)
 {
