@@ -13,7 +13,7 @@ bench: program
 	build/bench/longshore bench frame
 	build/bench/longshore bench path build/drivers/vionet/vionet.inf
 
-# A minute of random `longshore set` under TCP, each build; the seed is printed.
+# A minute of random `longshore set` under TCP, each build; the seed is printed. `make check` has five seconds of it.
 storm: program
 	python3 tests/e2e/set_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/vionet/vionet.inf sys 60
 	python3 tests/e2e/set_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/vionet/vionet.inf linked 60
