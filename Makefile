@@ -23,6 +23,11 @@ check-twins: program
 	@ninja -C build --quiet tests/faulty/twins
 	build/tests/faulty/twins build/drivers/vionet/vionet.inf
 
+# The documents that the program writes itself.
+docs: program
+	build/bench/longshore test --list=markdown > docs/conformance.md
+	build/bench/longshore test build/drivers/vionet/vionet.inf --markdown docs/offload.md
+
 check: deps
 	.ci/check $(FUZZ_SECONDS)
 
@@ -36,4 +41,4 @@ deps:
 clean:
 	rm -rf build build-*
 
-.PHONY: demo bench storm check check-twins program deps clean
+.PHONY: demo bench storm check check-twins docs program deps clean

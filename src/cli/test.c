@@ -24,8 +24,9 @@ static void usage(FILE *to)
             "  --jobs N             checks at once (default: one per processor)\n"
             "  --slow FACTOR        time limits are multiplied by it\n"
             "  --capture DIR        a pcapng of each check's wire\n"
-            "  --json FILE, --junit FILE, --html FILE\n"
-            "                       the report for programs, for build servers, to look at; \"-\" "
+            "  --json FILE, --junit FILE, --html FILE, --markdown FILE\n"
+            "                       the report for programs, for build servers, to look at, to "
+            "keep; \"-\" "
             "is stdout\n"
             "  --list               the catalogue; --list=markdown: docs/conformance.md\n\n"
             "exit status: 0 all hold, 1 findings, 2 could not run\n");
@@ -45,6 +46,7 @@ enum {
     OPT_JSON,
     OPT_JUNIT,
     OPT_HTML,
+    OPT_MARKDOWN,
 };
 
 static const struct option options[] = {
@@ -60,6 +62,7 @@ static const struct option options[] = {
     {"json", required_argument, NULL, OPT_JSON},
     {"junit", required_argument, NULL, OPT_JUNIT},
     {"html", required_argument, NULL, OPT_HTML},
+    {"markdown", required_argument, NULL, OPT_MARKDOWN},
     {"list", optional_argument, NULL, OPT_LIST},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -68,7 +71,7 @@ static const struct option options[] = {
 struct wanted {
     struct suite_config suite;
     enum longshore_build build;
-    const char *json, *junit, *html;
+    const char *json, *junit, *html, *markdown_report;
     bool list, markdown, help;
 };
 
@@ -142,6 +145,9 @@ static bool take_option(struct wanted *w, int o)
     case OPT_HTML:
         w->html = optarg;
         return true;
+    case OPT_MARKDOWN:
+        w->markdown_report = optarg;
+        return true;
     case OPT_LIST:
         w->list = true;
         w->markdown = optarg && strcmp(optarg, "markdown") == 0;
@@ -169,7 +175,8 @@ static int list(const struct wanted *w)
 static bool on_stdout(const struct wanted *w)
 {
     return (w->json && strcmp(w->json, "-") == 0) || (w->junit && strcmp(w->junit, "-") == 0) ||
-           (w->html && strcmp(w->html, "-") == 0);
+           (w->html && strcmp(w->html, "-") == 0) ||
+           (w->markdown_report && strcmp(w->markdown_report, "-") == 0);
 }
 
 static int write_reports(const struct wanted *w, const struct suite_result *s, struct why *why)
@@ -180,6 +187,8 @@ static int write_reports(const struct wanted *w, const struct suite_result *s, s
         err = report_to(w->junit, report_junit, s, why);
     if (err == 0 && w->html)
         err = report_to(w->html, report_html, s, why);
+    if (err == 0 && w->markdown_report)
+        err = report_to(w->markdown_report, report_markdown, s, why);
     return err;
 }
 

@@ -21,6 +21,7 @@ struct look {
     char why[400];
     char adapter[128];
     bool hardware;
+    struct ndis_offload_state offload;
     unsigned import_count;
     struct suite_import imports[IMPORTS_MAX];
 };
@@ -132,6 +133,7 @@ static int look_at(const struct suite_config *config, struct why *why)
         return r;
     status = ndis_adapter_initialize(a);
     list_imports(the_look, adapter.driver);
+    ndis_adapter_offload(a, &the_look->offload);
     if (status != NDIS_STATUS_SUCCESS)
         return why_set(why, -EIO, "%s: the adapter does not start: MiniportInitializeEx %s%s%s",
                        config->image, status_name(status), the_look->why[0] ? ". " : "",
@@ -159,6 +161,8 @@ static int take(struct suite_result *s, int how, struct why *why)
         return why_set(why, the_look->err, "%s", the_look->why);
     memcpy(s->adapter, the_look->adapter, sizeof s->adapter);
     s->hardware = the_look->hardware;
+    s->has_offload = the_look->offload.present;
+    s->hardware_offload = the_look->offload.hardware;
     s->import_count = the_look->import_count;
     s->imports = calloc(MAX_OF(s->import_count, 1u), sizeof *s->imports);
     invariant(s->imports);

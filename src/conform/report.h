@@ -12,6 +12,7 @@ void report_evidence(FILE *to, const struct suite_evidence *v, const struct requ
 
 void report_json(FILE *to, const struct suite_result *s);
 void report_junit(FILE *to, const struct suite_result *s);
+void report_markdown(FILE *to, const struct suite_result *s);
 /* One page that needs nothing else. */
 void report_html(FILE *to, const struct suite_result *s);
 /* To a file; "-" is stdout. Negative errno, and which file in why. */
@@ -21,6 +22,8 @@ int report_to(const char *path, void (*write)(FILE *to, const struct suite_resul
 /* Text inside XML or HTML; and a sentence of the catalogue, whose back quotes mark names. */
 void report_escape(FILE *to, const char *text);
 void report_sentence(FILE *to, const char *text);
+/* Text in a cell of a Markdown table. */
+void report_cell(FILE *to, const char *text);
 
 /* The catalogue: id, tier, whether it has a check. docs/conformance.md is the second. */
 void report_list(FILE *to);

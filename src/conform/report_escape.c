@@ -45,6 +45,16 @@ void report_sentence(FILE *to, const char *text)
         fputs("</code>", to);
 }
 
+/* '|' would end the cell. */
+void report_cell(FILE *to, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|')
+            fputc('\\', to);
+        fputc(*text, to);
+    }
+}
+
 int report_to(const char *path, void (*write)(FILE *to, const struct suite_result *s),
               const struct suite_result *s, struct why *why)
 {

@@ -18,16 +18,6 @@ void report_list(FILE *to)
     }
 }
 
-/* A cell: '|' would end it. */
-static void cell(FILE *to, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '|')
-            fputc('\\', to);
-        fputc(*text, to);
-    }
-}
-
 static void count(FILE *to)
 {
     unsigned checks = 0, unseen = 0;
@@ -66,11 +56,11 @@ void report_catalogue(FILE *to)
             const struct check *c = check_find(q->id);
 
             fprintf(to, "| %s | ", q->id);
-            cell(to, q->text);
+            report_cell(to, q->text);
             fprintf(to, " | %s | %u | %s | %s%s", q->who, q->tier, q->basis, state(q),
                     c && !c->run ? ": " : "");
             if (c && !c->run)
-                cell(to, c->why);
+                report_cell(to, c->why);
             fprintf(to, " | %s |\n", q->source);
         }
     }

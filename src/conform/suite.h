@@ -81,6 +81,8 @@ struct suite_result {
     double seconds;
     char adapter[128]; /* what the driver calls its adapter */
     bool hardware;     /* it drives our card */
+    bool has_offload;
+    NDIS_OFFLOAD hardware_offload; /* what it lists */
     struct suite_import *imports;
     unsigned import_count;
 };
