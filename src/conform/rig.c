@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The rig's life: driver, card and adapter come up, and go down with a look at what is left. */
 #include "conform/rig_int.h"
+#include "conform/stack.h"
 
 #include "nt/finding.h"
 #include "nt/image.h"
@@ -168,6 +169,7 @@ void rig_open(struct rig *r, const struct rig_config *config)
 void rig_halt(struct rig *r)
 {
     rig_return_held(r);
+    stack_unbind(r);
     if (r->other.protocol)
         ndis_adapter_disconnect(r->adapter, r->other.name);
     ndis_adapter_disconnect(r->adapter, r->main.name);

@@ -15,6 +15,7 @@ enum { RIG_TAG = 0x47495252 };
 void protocol_register(struct rig *r, struct rig_protocol *p, const char *name, bool quiet);
 void protocol_deregister(struct rig_protocol *p);
 void protocol_forget_received(struct rig_protocol *p);
+void protocol_copy_data(const NET_BUFFER *nb, uint8_t *dst); /* DataLength bytes */
 /* rig_send.c */
 void rig_pools_new(struct rig *r);
 void rig_pools_free(struct rig *r);

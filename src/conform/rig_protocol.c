@@ -218,7 +218,7 @@ static VOID NTAPI RigStatus(NDIS_HANDLE ProtocolBindingContext,
     pthread_mutex_unlock(&p->rig->mutex);
 }
 
-static void copy_data(const NET_BUFFER *nb, uint8_t *dst)
+void protocol_copy_data(const NET_BUFFER *nb, uint8_t *dst)
 {
     ULONG left = nb->DataLength, offset = nb->CurrentMdlOffset;
 
@@ -241,7 +241,7 @@ static void record_received(struct rig_protocol *p, NET_BUFFER_LIST *nbl, ULONG 
     d->len = nb->DataLength;
     d->data = calloc(1, (size_t)nb->DataLength + 1);
     invariant(d->data);
-    copy_data(nb, d->data);
+    protocol_copy_data(nb, d->data);
     d->flags = flags;
     d->net_buffers = 0;
     for (; nb; nb = nb->Next)

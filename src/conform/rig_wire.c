@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The far end of the cable, and a processor that can be made to stand still. */
 #include "conform/rig_int.h"
+#include "conform/stack.h"
 
 #include <poll.h>
 
@@ -47,17 +48,32 @@ static uint32_t make_mark(struct rig *r, uint8_t mark[60])
     return 60;
 }
 
+/* By whoever is bound; false: by nobody. */
+static bool send_mark(struct rig *r, const uint8_t *mark, uint32_t len)
+{
+    static struct packet k;
+
+    if (atomic_load(&r->main.running))
+        return rig_send(r, rig_nbl(r, mark, len, NULL, 0), 1);
+    if (!stack_running(r))
+        return false;
+    memcpy(k.bytes, mark, len);
+    k.len = len;
+    stack_send(r, &k, STACK_FINISHED, 0);
+    return true;
+}
+
 unsigned rig_wire_drain(struct rig *r, struct rig_seen *out, unsigned max)
 {
     static uint8_t frame[RIG_FRAME];
     uint8_t mark[60];
     uint32_t len = make_mark(r, mark), n;
     unsigned count = 0;
+    double seconds;
 
     need(r, rig_has_wire(r), "a network card below the driver");
-    if (atomic_load(&r->main.running))
-        rig_send(r, rig_nbl(r, mark, len, NULL, 0), 1);
-    while ((n = rig_wire_read(r, frame, sizeof frame, atomic_load(&r->main.running) ? 2 : 0.05))) {
+    seconds = send_mark(r, mark, len) ? 2 : 0.05;
+    while ((n = rig_wire_read(r, frame, sizeof frame, seconds))) {
         if (n >= 22 && memcmp(frame + 12, mark + 12, 10) == 0)
             break;
         if (count == max)

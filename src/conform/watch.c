@@ -10,6 +10,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct watch_event *events;
 static unsigned count;
 static struct watch_attributes attributes;
+static const struct ndis_observer *_Atomic also_shown;
 
 static void add(const struct ndis_adapter *a, struct watch_event e)
 {
@@ -48,12 +49,16 @@ static void on_status(void *arg, struct ndis_adapter *a, const NDIS_STATUS_INDIC
 static void on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS_STATUS status,
                    bool reached)
 {
+    const struct ndis_observer *also = also_shown;
+
     (void)arg;
     add(a, (struct watch_event){.kind = WATCH_OID,
                                 .code = r->DATA.SET_INFORMATION.Oid,
                                 .request = r->RequestType,
                                 .status = status,
                                 .reached = reached});
+    if (also && also->oid)
+        also->oid(also->arg, a, r, status, reached);
 }
 
 /* At most as much as the driver says there is. */
@@ -110,14 +115,22 @@ static void on_attributes(void *arg, struct ndis_adapter *a, const void *block, 
 
 static void on_send(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
 {
+    const struct ndis_observer *also = also_shown;
+
     (void)arg;
     add(a, (struct watch_event){.kind = WATCH_SEND, .nbls = chain_length(first)});
+    if (also && also->send)
+        also->send(also->arg, a, first);
 }
 
 static void on_send_complete(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
 {
+    const struct ndis_observer *also = also_shown;
+
     (void)arg;
     add(a, (struct watch_event){.kind = WATCH_SEND_COMPLETE, .nbls = chain_length(first)});
+    if (also && also->send_complete)
+        also->send_complete(also->arg, a, first);
 }
 
 static void on_receive(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first, ULONG flags)
@@ -144,6 +157,11 @@ void watch_begin(void)
     count = 0;
     memset(&attributes, 0, sizeof attributes);
     ndis_set_observer(&observer);
+}
+
+void watch_also(const struct ndis_observer *also)
+{
+    also_shown = also;
 }
 
 unsigned watch_count(void)

@@ -47,6 +47,9 @@ struct watch_attributes {
 };
 
 void watch_begin(void); /* forgets everything; from now on things are recorded */
+/* Who is shown sends, completions and requests as well (other members are not looked at); NULL:
+ * nobody. */
+void watch_also(const struct ndis_observer *also);
 unsigned watch_count(void);
 const struct watch_event *watch_at(unsigned index); /* NULL past the end */
 /* Index of the first such event from `at` on, or -1. code is not looked at for sends. */

@@ -34,6 +34,14 @@ struct ndis_oid {
 };
 
 static __thread unsigned nested;
+static _Atomic(NDIS_OID) refused_oid;
+static _Atomic(NDIS_STATUS) refusal;
+
+void ndis_set_refusal(NDIS_OID oid, NDIS_STATUS status)
+{
+    atomic_store(&refusal, status);
+    atomic_store(&refused_oid, oid);
+}
 
 static bool is_set(const NDIS_OID_REQUEST *r)
 {
@@ -250,6 +258,8 @@ static void deliver(struct ndis_oid *o)
 
     if (status == NDIS_STATUS_SUCCESS && atomic_load(&a->removed))
         status = NDIS_STATUS_NOT_ACCEPTED;
+    if (is_set(o->request) && o->request->DATA.SET_INFORMATION.Oid == atomic_load(&refused_oid))
+        status = atomic_load(&refusal);
     if (status == NDIS_STATUS_SUCCESS) {
         clear_results(o->sent);
         o->reached = true;

@@ -47,6 +47,9 @@ void ndis_set_time_factor(double factor);
 /* For tests of protocols: NdisOpenAdapterEx and NdisCloseAdapterEx return NDIS_STATUS_PENDING and
  * complete on a worker. */
 void ndis_set_pending(bool on);
+/* The same: a set of that OID ends in this failure, and the miniport does not see it. oid 0: none.
+ */
+void ndis_set_refusal(NDIS_OID oid, NDIS_STATUS status);
 /* Strict: a set of OID_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES is refused, as today's
  * reference says. Default is the porting summary: it is turned into a set of
  * OID_TCP_CONNECTION_OFFLOAD_PARAMETERS (requirements D-1). */

@@ -7,6 +7,7 @@
 
 const struct fault *fault;
 NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver;
+NDIS_PROTOCOL_DRIVER_CHARACTERISTICS protocol;
 
 static struct port *wire; /* the card's end */
 static unsigned number;
@@ -21,6 +22,16 @@ unsigned __real_port_tx(struct port *p, const struct frame *frames, unsigned n);
 unsigned __wrap_port_tx(struct port *p, const struct frame *frames, unsigned n);
 NDIS_STATUS NTAPI __real_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
 NDIS_STATUS NTAPI __wrap_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
+enum tcpip_request __real_tcpip_request_write(struct tcpip *t, const struct tcpip_offers *offers,
+                                              struct tcpip_slot *s, const struct frame *f);
+enum tcpip_request __wrap_tcpip_request_write(struct tcpip *t, const struct tcpip_offers *offers,
+                                              struct tcpip_slot *s, const struct frame *f);
+NDIS_STATUS NTAPI __real_NdisRegisterProtocolDriver(NDIS_HANDLE context,
+                                                    PNDIS_PROTOCOL_DRIVER_CHARACTERISTICS c,
+                                                    PNDIS_HANDLE out);
+NDIS_STATUS NTAPI __wrap_NdisRegisterProtocolDriver(NDIS_HANDLE context,
+                                                    PNDIS_PROTOCOL_DRIVER_CHARACTERISTICS c,
+                                                    PNDIS_HANDLE out);
 
 /* ---- Sends that a fault looks at ------------------------------------------------------------ */
 
@@ -230,4 +241,37 @@ NDIS_STATUS NTAPI __wrap_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q
     if (fault && fault->oid_request)
         return fault->oid_request(binding, q);
     return __real_NdisOidRequest(binding, q);
+}
+
+NDIS_STATUS NTAPI host_oid_request(NDIS_HANDLE binding, PNDIS_OID_REQUEST q)
+{
+    return __real_NdisOidRequest(binding, q);
+}
+
+enum tcpip_request __wrap_tcpip_request_write(struct tcpip *t, const struct tcpip_offers *offers,
+                                              struct tcpip_slot *s, const struct frame *f)
+{
+    if (fault && fault->ask)
+        return fault->ask(t, offers, s, f);
+    return __real_tcpip_request_write(t, offers, s, f);
+}
+
+enum tcpip_request tcpip_ask(struct tcpip *t, const struct tcpip_offers *offers,
+                             struct tcpip_slot *s, const struct frame *f)
+{
+    return __real_tcpip_request_write(t, offers, s, f);
+}
+
+/* TCPIP; the test protocols' names begin otherwise. */
+NDIS_STATUS NTAPI __wrap_NdisRegisterProtocolDriver(NDIS_HANDLE context,
+                                                    PNDIS_PROTOCOL_DRIVER_CHARACTERISTICS c,
+                                                    PNDIS_HANDLE out)
+{
+    NDIS_PROTOCOL_DRIVER_CHARACTERISTICS changed = *c;
+
+    if (!fault || !fault->protocol_handlers || c->Name.Buffer[0] != 'T')
+        return __real_NdisRegisterProtocolDriver(context, c, out);
+    protocol = changed;
+    fault->protocol_handlers(&changed);
+    return __real_NdisRegisterProtocolDriver(context, &changed, out);
 }

@@ -12,6 +12,7 @@
 
 #include "conform/packet.h"
 #include "conform/suite.h"
+#include "tcpip/tcpip_int.h"
 
 struct fault_import {
     const char *name; /* what the driver imports */
@@ -34,6 +35,11 @@ struct fault {
     bool (*when)(NET_BUFFER_LIST *nbl, const struct fields *f);
     /* Host functions, wrapped: see edge.c for what can be replaced. */
     NDIS_STATUS(NTAPI *oid_request)(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
+    /* What src/tcpip asks of the adapter for a frame of Linux's; may call tcpip_ask. */
+    enum tcpip_request (*ask)(struct tcpip *t, const struct tcpip_offers *offers,
+                              struct tcpip_slot *s, const struct frame *f);
+    /* Changes the handlers that src/tcpip registers; `protocol` has what was there. */
+    void (*protocol_handlers)(NDIS_PROTOCOL_DRIVER_CHARACTERISTICS *c);
 };
 
 #define FAULT(id_text, fault_name, what_text, ...)                                                 \
@@ -43,8 +49,14 @@ struct fault {
 
 enum { FAULT_FRAME = RIG_FRAME };
 
-extern const struct fault *fault;                   /* the one in force; NULL: none */
-extern NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver; /* the driver's own handlers */
+extern const struct fault *fault;                     /* the one in force; NULL: none */
+extern NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver;   /* the driver's own handlers */
+extern NDIS_PROTOCOL_DRIVER_CHARACTERISTICS protocol; /* src/tcpip's */
+
+/* The real ones. */
+NDIS_STATUS NTAPI host_oid_request(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
+enum tcpip_request tcpip_ask(struct tcpip *t, const struct tcpip_offers *offers,
+                             struct tcpip_slot *s, const struct frame *f);
 
 /* For wire_out: reads the frame; NULL when it is no TCP or UDP packet. Checksums are to be mended
  * with frame_mend after a change, so that only the change is wrong. */
