@@ -28,6 +28,13 @@ docs: program
 	build/bench/longshore test --list=markdown > docs/conformance.md
 	build/bench/longshore test build/drivers/vionet/vionet.inf --markdown docs/offload.md
 
+# The suite fifty times, each build, each time in another order.
+check-seeds: program
+	@for seed in $$(seq 1 50); do for build in sys linked; do \
+	    build/bench/longshore test build/drivers/vionet/vionet.inf --driver $$build --seed $$seed \
+	        >build/seeds.log 2>&1 || { cat build/seeds.log; exit 1; }; \
+	done; done; tail -1 build/seeds.log; echo "100 runs, none with a finding"
+
 check: deps
 	.ci/check $(FUZZ_SECONDS)
 
@@ -41,4 +48,4 @@ deps:
 clean:
 	rm -rf build build-*
 
-.PHONY: demo bench storm check check-twins docs program deps clean
+.PHONY: demo bench storm check check-twins check-seeds docs program deps clean

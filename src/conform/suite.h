@@ -27,7 +27,7 @@ struct suite_config {
     unsigned tier;       /* rows up to this tier; 0: all */
     const char *only;    /* ids and groups, comma separated; NULL: all */
     bool strict;         /* NDIS in strict mode, and warnings count as findings */
-    bool lenient;        /* what shipping drivers commonly get wrong is a warning */
+    bool lenient;        /* D-27: a configuration that is not indicated is a warning */
     double time_factor;  /* for time limits; 1 */
     const char *capture; /* directory for a pcapng of each check's wire; NULL: none */
     bool progress;       /* a line on stderr that counts */
