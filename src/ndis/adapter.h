@@ -210,7 +210,7 @@ struct ndis_adapter {
     bool addressing_reset;
     uint64_t
         ledger_before[NT_RES_COUNT]; /* of the driver when this adapter was initialized, valid if */
-    bool ledger_alone;               /* it was the driver's only one */
+    _Atomic(bool) ledger_alone;      /* it was the driver's only one, and is */
     struct list shared_memory;
     _Atomic(int64_t) shared_pending; /* asynchronous allocations not yet completed */
 };

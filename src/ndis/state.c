@@ -100,13 +100,13 @@ static void ledger_snapshot(struct ndis_adapter *a)
 {
     struct list *pos;
 
-    a->ledger_alone = true;
+    a->ledger_alone = !a->driver->intermediate;
     list_for_each(pos, &a->driver->adapters)
     {
         struct ndis_adapter *other = list_entry(pos, struct ndis_adapter, driver_link);
 
         if (other != a && ndis_adapter_state(other) != NDIS_ADAPTER_HALTED)
-            a->ledger_alone = false;
+            a->ledger_alone = other->ledger_alone = false;
     }
     for (unsigned kind = 0; kind < NT_RES_COUNT; kind++)
         a->ledger_before[kind] = nt_ledger_count(a->driver->owner, (enum nt_resource)kind);
@@ -114,7 +114,7 @@ static void ledger_snapshot(struct ndis_adapter *a)
 
 /* After halt or a failed start: what the driver still holds. Exact for interrupts, DMA channels and
  * shared memory, which name their adapter; the rest is counted by driver and so judged only while
- * this was its one adapter. */
+ * this was its one adapter, and the driver has no lower edge that comes and goes on its own. */
 static void ledger_compare(struct ndis_adapter *a, const char *rule)
 {
     unsigned left = ndis_interrupt_abandon(a) + ndis_dma_abandon(a);
