@@ -25,6 +25,16 @@ const char *ndis_adapter_name(const struct ndis_adapter *a)
     return a->name;
 }
 
+const char *ndis_adapter_device(const struct ndis_adapter *a)
+{
+    return a->ndis_name;
+}
+
+uint32_t ndis_adapter_index(const struct ndis_adapter *a)
+{
+    return a->index;
+}
+
 void ndis_adapter_set_state(struct ndis_adapter *a, enum ndis_adapter_state to)
 {
     enum ndis_adapter_state from = (enum ndis_adapter_state)atomic_exchange(&a->state, (int)to);
@@ -122,6 +132,7 @@ void ndis_adapter_free(struct ndis_adapter *a)
     remove_device(a);
     ndis_interrupt_abandon(a);
     ndis_dma_abandon(a);
+    ndis_ifstack_forget(a->index);
     ndis_handle_retire(&a->handle);
     ndis_attributes_reset(a);
     list_unlink(&a->driver_link);

@@ -56,6 +56,7 @@ struct ndis_driver { /* NdisMRegisterMiniportDriver */
     NDIS_MINIPORT_DRIVER_CHARACTERISTICS chars;
     NDIS_HANDLE context;
     bool intermediate;
+    struct ndis_protocol *associated; /* NdisIMAssociateMiniport: the driver's lower edge */
     struct list adapters;
     bool deregistered;        /* freed with its last adapter */
     struct ndis_driver *next; /* a driver may register twice: as miniport and as intermediate */

@@ -150,6 +150,8 @@ int ndis_binding_connect(struct ndis_adapter *a, const char *protocol, struct wh
         return why_set(why, -ENOENT, "%s: no protocol of that name has registered", protocol);
     if (connection_find(a, protocol))
         return why_set(why, -EEXIST, "%s: connected to %s already", protocol, a->name);
+    if (a->driver->associated == p)
+        return why_set(why, -ELOOP, "%s: %s is its own virtual adapter", protocol, a->name);
     c = connection_new(a, p);
     if (!c)
         return why_set(why, -ENOMEM, "%s: no memory to connect it to %s", protocol, a->name);

@@ -142,11 +142,16 @@ NDIS_HANDLE NTAPI NdisIMGetBindingContext(NDIS_HANDLE NdisBindingHandle)
 }
 NT_EXPORT(NdisIMGetBindingContext);
 
-/* Tells NDIS that the two halves belong together; nothing here depends on it, so the handles are
- * judged and that is all. */
+/* Tells NDIS that the two halves belong together: the lower one is not bound to what the upper one
+ * makes. */
 VOID NTAPI NdisIMAssociateMiniport(NDIS_HANDLE DriverHandle, NDIS_HANDLE ProtocolHandle)
 {
-    ndis_handle_get(DriverHandle, NDIS_H_MINIPORT_DRIVER, __func__);
-    ndis_handle_get(ProtocolHandle, NDIS_H_PROTOCOL, __func__);
+    struct ndis_driver *d = ndis_handle_get(DriverHandle, NDIS_H_MINIPORT_DRIVER, __func__);
+    struct ndis_protocol *p = ndis_handle_get(ProtocolHandle, NDIS_H_PROTOCOL, __func__);
+
+    if (d && p && d->intermediate)
+        d->associated = p;
+    else if (d && !d->intermediate)
+        finding_report("MUX-1", "%s by a driver that is not registered as intermediate", __func__);
 }
 NT_EXPORT(NdisIMAssociateMiniport);

@@ -115,6 +115,11 @@ unsigned ndis_dma_abandon(struct ndis_adapter *a);
 void ndis_dma_drain(struct ndis_adapter *a);
 unsigned ndis_interrupt_abandon(struct ndis_adapter *a);
 
+/* ifstack.c: an interface goes, and its entries with it. */
+void ndis_ifstack_forget(uint32_t index);
+/* runtime.c */
+bool ndis_index_known(uint32_t index);
+
 /* pnp.c */
 bool ndis_pnp_due(struct ndis_adapter *a, uint64_t now);
 void ndis_pnp_service(struct ndis_adapter *a);

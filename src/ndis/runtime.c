@@ -83,6 +83,18 @@ struct ndis_adapter *ndis_adapter_find(const char *name)
     return found;
 }
 
+bool ndis_index_known(uint32_t index)
+{
+    struct list *pos;
+    bool known = false;
+
+    pthread_mutex_lock(&adapters_lock);
+    list_for_each(pos, &adapters) known |=
+        list_entry(pos, struct ndis_adapter, all_link)->index == index;
+    pthread_mutex_unlock(&adapters_lock);
+    return known;
+}
+
 bool ndis_adapter_wait(struct ndis_adapter *a, enum ndis_adapter_state state, double seconds)
 {
     uint64_t until = nt_now_ns() + (uint64_t)(seconds * ndis_time_factor * 1e9);

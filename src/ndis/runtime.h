@@ -79,6 +79,12 @@ void ndis_adapter_shutdown(struct ndis_adapter *a);   /* MiniportShutdownEx, Ndi
 enum ndis_adapter_state ndis_adapter_state(const struct ndis_adapter *a);
 const char *ndis_adapter_state_name(enum ndis_adapter_state s);
 const char *ndis_adapter_name(const struct ndis_adapter *a);
+const char *ndis_adapter_device(const struct ndis_adapter *a); /* \DEVICE\{GUID} */
+/* The interface index of the adapter, and of what stands below the n-th (from 0) of its entries in
+ * the interface stack table (RFC 2863), 0 past the end. Drivers make entries with
+ * NdisIfAddIfStackEntry. */
+uint32_t ndis_adapter_index(const struct ndis_adapter *a);
+uint32_t ndis_ifstack_below(uint32_t higher, unsigned n);
 /* By name or NDIS name; adapters that an intermediate driver made are found here too. NULL when
  * there is none. */
 struct ndis_adapter *ndis_adapter_find(const char *name);

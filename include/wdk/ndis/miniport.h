@@ -558,3 +558,10 @@ NDISAPI NDIS_STATUS NTAPI NdisIMCancelInitializeDeviceInstance(
     NDIS_HANDLE DriverHandle, PNDIS_STRING DeviceInstance);
 NDISAPI NDIS_HANDLE NTAPI NdisIMGetBindingContext(NDIS_HANDLE NdisBindingHandle);
 NDISAPI VOID NTAPI NdisIMAssociateMiniport(NDIS_HANDLE DriverHandle, NDIS_HANDLE ProtocolHandle);
+
+/* ---- Interface stack table ------------------------------------------------------------------ */
+
+NDISAPI NDIS_STATUS NTAPI NdisIfAddIfStackEntry(
+    NET_IFINDEX HigherLayerIfIndex, NET_IFINDEX LowerLayerIfIndex);
+NDISAPI NDIS_STATUS NTAPI NdisIfDeleteIfStackEntry(
+    NET_IFINDEX HigherLayerIfIndex, NET_IFINDEX LowerLayerIfIndex);
