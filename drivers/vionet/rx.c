@@ -389,6 +389,7 @@ static NDIS_STATUS make_pool(struct vionet_adapter *a)
     p.Header.Size = NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1;
     p.ProtocolId = NDIS_PROTOCOL_ID_DEFAULT;
     p.fAllocateNetBuffer = TRUE;
+    p.ContextSize = VIONET_RX_CONTEXT;
     p.PoolTag = VIONET_TAG;
     a->rx.nbl_pool = NdisAllocateNetBufferListPool(a->handle, &p);
     return a->rx.nbl_pool ? NDIS_STATUS_SUCCESS : NDIS_STATUS_RESOURCES;

@@ -52,6 +52,7 @@ enum {
     VIONET_RX_BYTES = 2048, /* one receive buffer */
     VIONET_RX_CHAIN = 8,    /* buffers that one frame may fill */
     VIONET_RX_BATCH = 64,
+    VIONET_RX_CONTEXT = 64, /* room in each NBL for the drivers above that pass it on */
     VIONET_MULTICAST_MAX = 32,
     VIONET_ETH_HEADER = 14,
     VIONET_VLAN_TAG = 4,

@@ -8,7 +8,12 @@
 
 #include <wdk/ndis.h>
 
-enum { TCPIP_SLOTS = 192, TCPIP_SLOT_BYTES = 68 * 1024, TCPIP_TAG = 0x50494354 };
+enum {
+    TCPIP_SLOTS = 192,
+    TCPIP_SLOT_BYTES = 68 * 1024,
+    TCPIP_CONTEXT = 64, /* room in each NBL for the drivers below that pass it on */
+    TCPIP_TAG = 0x50494354
+};
 
 /* A transmit buffer with the NBL that describes it; made once, recycled for ever. */
 struct tcpip_slot {

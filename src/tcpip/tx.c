@@ -14,6 +14,7 @@ NDIS_STATUS tcpip_slots_init(struct tcpip *t)
         .Header = {NDIS_OBJECT_TYPE_DEFAULT, NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1,
                    NDIS_SIZEOF_NET_BUFFER_LIST_POOL_PARAMETERS_REVISION_1},
         .fAllocateNetBuffer = TRUE,
+        .ContextSize = TCPIP_CONTEXT,
         .PoolTag = TCPIP_TAG,
     };
     size_t bytes = (size_t)TCPIP_SLOTS * TCPIP_SLOT_BYTES;
@@ -33,7 +34,7 @@ NDIS_STATUS tcpip_slots_init(struct tcpip *t)
         s->mdl = NdisAllocateMdl(t->protocol, s->data, TCPIP_SLOT_BYTES);
         if (!s->mdl)
             return NDIS_STATUS_RESOURCES;
-        s->nbl = NdisAllocateNetBufferAndNetBufferList(t->nbl_pool, 0, 0, s->mdl, 0, 0);
+        s->nbl = NdisAllocateNetBufferAndNetBufferList(t->nbl_pool, 0, TCPIP_CONTEXT, s->mdl, 0, 0);
         if (!s->nbl)
             return NDIS_STATUS_RESOURCES;
         s->nbl->ProtocolReserved[0] = s;
