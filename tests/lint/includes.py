@@ -11,6 +11,7 @@ MAY = {
     "include/wdk": [],
     "include/virtio": [],
     "drivers/vionet": ["include/wdk", "include/virtio"],
+    "drivers/team": ["include/wdk"],
     "src/frame": [],
     "src/base": [],
     "src/port": ["src/frame", "src/base"],
@@ -26,7 +27,7 @@ MAY = {
     "src/cli": ["src/conform", "include/longshore.h", "src/base", "bench/bench.h"],
 }
 # Rooms that live without libc (freestanding headers and string.h only).
-BARE = {"include/wdk", "include/virtio", "drivers/vionet", "src/frame"}
+BARE = {"include/wdk", "include/virtio", "drivers/vionet", "drivers/team", "src/frame"}
 BARE_HEADERS = {"stdint.h", "stddef.h", "stdbool.h", "string.h", "limits.h", "stdarg.h", "immintrin.h",
                 "stdatomic.h"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
