@@ -383,6 +383,11 @@ static void set_offload(struct team_member *m, NDIS_OFFLOAD *view, const NDIS_ST
     team_offload_ability(&m->current, &m->ability);
 }
 
+static BOOLEAN reset_succeeded(NDIS_STATUS status)
+{
+    return status == NDIS_STATUS_SUCCESS || status == NDIS_STATUS_SOFT_ERRORS;
+}
+
 /* Recorded under the lock; what follows from it for the team, and only that, goes up. */
 static BOOLEAN record(struct team_member *m, const NDIS_STATUS_INDICATION *s)
 {
@@ -402,7 +407,7 @@ static BOOLEAN record(struct team_member *m, const NDIS_STATUS_INDICATION *s)
     case NDIS_STATUS_RESET_END:
         m->resetting = FALSE;
         m->broken = s->StatusBufferSize >= sizeof(NDIS_STATUS) &&
-                    NT_ERROR(*(const NDIS_STATUS *)s->StatusBuffer);
+                    !reset_succeeded(*(const NDIS_STATUS *)s->StatusBuffer);
         return TRUE;
     default:
         return FALSE;

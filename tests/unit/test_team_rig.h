@@ -48,7 +48,7 @@ static struct team_rig {
     struct team_card card[TEAM_CARDS];
 } rig;
 
-static bool team_linked; /* the build under test */
+static bool team_linked, team_is_open; /* the build under test; a test that failed left it open */
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
@@ -274,6 +274,7 @@ static inline void team_open(struct team_rig_config config)
     struct why why = {0};
 
     memset(&rig, 0, sizeof rig);
+    team_is_open = true;
     rig.config = config;
     rig.config.linked = team_linked;
     rig.p.config = (struct path_config){
@@ -317,6 +318,7 @@ static inline void team_close(void)
 {
     uint64_t left;
 
+    team_is_open = false;
     path_return_held(&rig.p);
     ndis_adapter_disconnect(rig.team, "PATH");
     for (unsigned i = 0; i < TEAM_CARDS; i++)
@@ -443,15 +445,28 @@ static inline bool team_arrives(unsigned card, const uint8_t *frame, uint32_t le
     return path_wait(&rig.p, &rig.p.received_count, before + 1, 0.2);
 }
 
+static inline int team_test_end(void **state)
+{
+    UNUSED_STATE;
+    if (team_is_open)
+        team_close();
+    return 0;
+}
+
 static inline int team_group(const char *what, const struct CMUnitTest *tests, size_t count)
 {
+    struct CMUnitTest each[40];
     char name[64];
     int failed = 0;
 
+    invariant(count <= COUNT(each));
+    memcpy(each, tests, count * sizeof *tests);
+    for (size_t i = 0; i < count; i++)
+        each[i].teardown_func = team_test_end;
     for (int linked = 0; linked < 2; linked++) {
         team_linked = linked;
         snprintf(name, sizeof name, "%s, %s", what, linked ? "linked" : ".sys");
-        failed += _cmocka_run_group_tests(name, tests, count, NULL, NULL);
+        failed += _cmocka_run_group_tests(name, each, count, NULL, NULL);
     }
     return failed;
 }
