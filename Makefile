@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
-# make demo [DRIVER=linked] and make check: each installs what is missing, builds, and runs.
+# make demo, make demo-team [DRIVER=linked] and make check: each installs what is missing, builds, and runs.
 DRIVER ?= sys
 DEMO_SECONDS ?= 2
 FUZZ_SECONDS ?= 5
 
-PROGRAM = bench/longshore drivers/vionet/vionet.sys drivers/vionet/vionet.so drivers/vionet/vionet.inf
+PROGRAM = bench/longshore drivers/vionet/vionet.sys drivers/vionet/vionet.so drivers/vionet/vionet.inf \
+	drivers/team/team.sys drivers/team/team.so drivers/team/team.inf
 
 demo: program
 	build/bench/longshore demo build/drivers/vionet/vionet.inf --driver $(DRIVER) --seconds $(DEMO_SECONDS)
+
+demo-team: program
+	build/bench/longshore demo-team build/drivers/team/team.inf build/drivers/vionet/vionet.inf \
+		--driver $(DRIVER) --seconds $(DEMO_SECONDS)
 
 bench: program
 	build/bench/longshore bench frame
@@ -48,4 +53,4 @@ deps:
 clean:
 	rm -rf build build-*
 
-.PHONY: demo bench storm check check-twins check-seeds docs program deps clean
+.PHONY: demo demo-team bench storm check check-twins check-seeds docs program deps clean

@@ -37,11 +37,21 @@ struct longshore_finding {
 };
 typedef void (*longshore_finding_fn)(void *arg, const struct longshore_finding *f);
 
+/* What a driver told the layers above about an adapter: its link, or offload that changed. Comes
+ * while the driver waits, on any thread; must not call back. */
+struct longshore_indication {
+    const char *adapter; /* its name */
+    const char *what;    /* "link", "hardware", "current", "encapsulation" */
+    const char *text;    /* "up"; "LsoV2IPv4 on -> -, ..."; "no change" */
+};
+typedef void (*longshore_indication_fn)(void *arg, const struct longshore_indication *i);
+
 struct longshore_config {
     unsigned processors;          /* event loops; 0 means 1 */
     const char *registry;         /* .reg file, read at start and written when NDIS changes it;
                                      NULL: an empty registry */
     longshore_finding_fn finding; /* NULL: findings go to stderr */
+    longshore_indication_fn indication; /* NULL: nobody is told */
     void *arg;
 };
 
@@ -53,13 +63,21 @@ uint64_t longshore_findings(const struct longshore *ls);
 
 enum longshore_build { LONGSHORE_SYS, LONGSHORE_LINKED };
 
+/*
+ * With a wire and a TAP: a card between them. A team is made of several: the team itself is an
+ * adapter with a TAP and without a wire, its driver an intermediate one; each member is an adapter
+ * with a wire and member_of. The team runs from its first member to its last; members come and go
+ * at any time. One team in a machine.
+ */
 struct longshore_adapter_config {
     const char *inf;            /* the driver's .inf; its binary stands beside it */
     enum longshore_build build; /* the .sys that the .inf names, or the .so of the same name */
     const char *name;           /* NULL: the .inf's description */
-    const char *tap;            /* name of the TAP, made when absent */
-    bool tap_napi;              /* let the kernel merge what arrives (IFF_NAPI) */
-    const char *wire;           /* KIND:NAME; see longshore(1) */
+    struct longshore_adapter *member_of; /* NULL: stands alone, or is a team */
+    const char *const *keywords; /* pairs of registry value and string; NULL ends. Or NULL */
+    const char *tap;             /* name of the TAP, made when absent; not of a member */
+    bool tap_napi;               /* let the kernel merge what arrives (IFF_NAPI) */
+    const char *wire;            /* KIND:NAME; see longshore(1); NULL: a team */
     int tap_netns,
         wire_netns; /* network namespaces to open TAP and wire in; negative: the current one */
     const char
@@ -69,7 +87,8 @@ struct longshore_adapter_config {
     uint16_t mtu;        /* 0: 1500 */
 };
 
-/* Loads the driver, plugs the card, initializes, restarts and binds. On return frames flow. */
+/* Loads the driver, plugs the card, initializes, restarts and binds. On return frames flow: through
+ * a team, once it has a member. */
 int longshore_adapter_new(struct longshore *ls, const struct longshore_adapter_config *config,
                           struct longshore_adapter **out, struct longshore_error *error);
 /* Unbinds, pauses, halts, unloads. Returns what the driver failed to give back (each kind is also a

@@ -25,6 +25,10 @@
     "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"                              \
     "{4D36E972-E325-11CE-BFC1-08002BE10318}"
 
+#define SERVICES_KEY "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services"
+
+enum { TEAM_START_SECONDS = 10 };
+
 int machine_fail(struct longshore_error *error, const struct why *why, int err)
 {
     snprintf(error->text, sizeof error->text, "%s", why->text[0] ? why->text : strerror(-err));
@@ -72,9 +76,11 @@ int longshore_new(const struct longshore_config *config, struct longshore **out,
     ls->config = *config;
     list_init(&ls->adapters);
     pthread_mutex_init(&ls->store_lock, NULL);
+    pthread_mutex_init(&ls->adapters_lock, NULL);
     ls->findings_before = finding_count();
     if (config->finding)
         finding_set_sink(pass_finding, ls);
+    machine_indications_begin(ls);
     r = machine_start(ls, &why);
     if (r < 0) {
         longshore_free(ls);
@@ -95,7 +101,9 @@ void longshore_free(struct longshore *ls)
     if (ls->nt_started)
         nt_stop();
     machine_registry_end(ls);
+    machine_indications_end(ls);
     finding_set_sink(NULL, NULL);
+    pthread_mutex_destroy(&ls->adapters_lock);
     pthread_mutex_destroy(&ls->store_lock);
     free(ls);
 }
@@ -125,17 +133,20 @@ static int open_port_in(int netns, const char *spec, struct port **out, struct w
     return r;
 }
 
-static int open_ports(struct longshore_adapter *a, const struct longshore_adapter_config *c,
-                      struct why *why)
+static int open_tap(struct longshore_adapter *a, const struct longshore_adapter_config *c,
+                    struct why *why)
 {
     char spec[128];
-    int r;
 
     snprintf(spec, sizeof spec, "tap:%s,offload%s", c->tap, c->tap_napi ? ",napi" : "");
-    r = open_port_in(c->tap_netns, spec, &a->tap, why);
-    if (r < 0)
-        return r;
-    r = open_port_in(c->wire_netns, c->wire, &a->wire, why);
+    return open_port_in(c->tap_netns, spec, &a->tap, why);
+}
+
+static int open_wire(struct longshore_adapter *a, const struct longshore_adapter_config *c,
+                     struct why *why)
+{
+    int r = open_port_in(c->wire_netns, c->wire, &a->wire, why);
+
     if (r < 0 || !c->capture)
         return r;
     r = port_capture_open(c->capture, &a->capture, why);
@@ -222,15 +233,16 @@ static int load_driver(struct longshore_adapter *a, const struct longshore_adapt
                        struct inf_model *model, struct why *why)
 {
     char path[4096];
+    const char *hardware = c->wire ? NIC_HARDWARE_ID : NULL; /* a team is the only model it has */
     int r = inf_load(c->inf, &a->inf, why);
 
     if (r == 0)
-        r = inf_find_model(a->inf, NIC_HARDWARE_ID, model, why);
+        r = inf_find_model(a->inf, hardware, model, why);
     if (r < 0)
         return r;
     if (!model->service || !model->binary)
         return why_set(why, -EINVAL, "%s: the model for %s installs no driver service", c->inf,
-                       NIC_HARDWARE_ID);
+                       hardware ? hardware : "a team");
     r = image_path(c->inf, model->binary, c->build, path, sizeof path);
     if (r < 0)
         return why_set(why, r, "%s: path too long", c->inf);
@@ -273,14 +285,21 @@ static int make_protocol(struct longshore_adapter *a, struct why *why)
 
 /* ---- Adapter: start and stop ---------------------------------------------------------- */
 
-static int run_ndis(struct longshore_adapter *a, struct reg_key *key, struct why *why)
+static int plug_ndis(struct longshore_adapter *a, struct reg_key *key, struct why *why)
 {
     struct ndis_adapter_config config = {a->driver, a->device, key, a->name};
-    NDIS_STATUS status;
-    int r = ndis_adapter_new(&config, &a->ndis, why);
+    int r;
 
-    if (r < 0)
-        return r;
+    pthread_mutex_lock(&a->machine->adapters_lock);
+    r = ndis_adapter_new(&config, &a->ndis, why);
+    pthread_mutex_unlock(&a->machine->adapters_lock);
+    return r;
+}
+
+static int run_ndis(struct longshore_adapter *a, struct why *why)
+{
+    NDIS_STATUS status;
+
     status = ndis_adapter_initialize(a->ndis);
     if (status != NDIS_STATUS_SUCCESS)
         return why_set(why, -EIO, "%s: MiniportInitializeEx failed with 0x%08x", a->name,
@@ -289,7 +308,7 @@ static int run_ndis(struct longshore_adapter *a, struct reg_key *key, struct why
     if (status != NDIS_STATUS_SUCCESS)
         return why_set(why, -EIO, "%s: MiniportRestart failed with 0x%08x", a->name,
                        (unsigned)status);
-    return ndis_adapter_connect(a->ndis, a->protocol, why);
+    return 0;
 }
 
 static void tap_ready(void *arg)
@@ -308,11 +327,79 @@ static void wire_ready(void *arg)
 
 static int watch_ports(struct longshore_adapter *a, struct why *why)
 {
-    int r = nt_watch_add(a->loop, port_fd(a->wire), wire_ready, a, &a->wire_watch);
+    int r = 0;
 
-    if (r == 0)
+    if (a->wire)
+        r = nt_watch_add(a->loop, port_fd(a->wire), wire_ready, a, &a->wire_watch);
+    if (r == 0 && a->tap)
         r = nt_watch_add(a->loop, port_fd(a->tap), tap_ready, a, &a->tap_watch);
     return r < 0 ? why_set(why, r, "%s: cannot watch its ports", a->name) : 0;
+}
+
+/* The card and its miniport: what a wire needs. */
+static int start_card(struct longshore_adapter *a, const struct longshore_adapter_config *c,
+                      struct reg_key *key, struct why *why)
+{
+    int r = open_wire(a, c, why);
+
+    if (r == 0)
+        r = plug_nic(a, c, why);
+    if (r == 0)
+        r = plug_ndis(a, key, why);
+    return r;
+}
+
+/* The virtual adapter of an intermediate driver waits for its first member; what an installation's
+ * notify object would write tells the driver its name. */
+static int start_team(struct longshore_adapter *a, const char *service, struct reg_key *key,
+                      struct why *why)
+{
+    struct reg_key *parameters;
+    char path[200];
+    int r = plug_ndis(a, key, why);
+
+    if (r < 0)
+        return r;
+    snprintf(path, sizeof path, SERVICES_KEY "\\%s\\Parameters", service);
+    parameters = registry_open(a->machine->registry, path, true);
+    if (!parameters || reg_set_sz(parameters, "UpperBindings", ndis_adapter_device(a->ndis)) < 0)
+        return why_set(why, -ENOMEM, "%s: no memory for its registry key", a->name);
+    snprintf(a->lower, sizeof a->lower, "%s", service);
+    return 0;
+}
+
+/* The team runs from its first member on: that start is NDIS's, and waited for. */
+static int join_team(struct longshore_adapter *a, struct why *why)
+{
+    struct longshore_adapter *team = a->team;
+    int r = ndis_adapter_connect(a->ndis, team->lower, why);
+
+    if (r < 0)
+        return r;
+    if (!ndis_adapter_wait(team->ndis, NDIS_ADAPTER_RUNNING, TEAM_START_SECONDS))
+        return why_set(why, -EIO, "%s: does not start over %s", team->name, a->name);
+    return 0;
+}
+
+static int start_stack(struct longshore_adapter *a, const struct longshore_adapter_config *c,
+                       struct why *why)
+{
+    int r = open_tap(a, c, why);
+
+    if (r == 0)
+        r = make_protocol(a, why);
+    if (r == 0)
+        r = ndis_adapter_connect(a->ndis, a->protocol, why);
+    return r;
+}
+
+static int set_keywords(struct reg_key *key, const char *const *keywords, struct why *why)
+{
+    for (unsigned i = 0; keywords && keywords[i]; i += 2) {
+        if (reg_set_sz(key, keywords[i], keywords[i + 1]) < 0)
+            return why_set(why, -ENOMEM, "%s: no memory", keywords[i]);
+    }
+    return 0;
 }
 
 static int adapter_start(struct longshore_adapter *a, const struct longshore_adapter_config *c,
@@ -327,13 +414,13 @@ static int adapter_start(struct longshore_adapter *a, const struct longshore_ada
         r = make_key(a, &model, &key, why);
     }
     if (r == 0)
-        r = open_ports(a, c, why);
+        r = set_keywords(key, c->keywords, why);
     if (r == 0)
-        r = plug_nic(a, c, why);
+        r = c->wire ? start_card(a, c, key, why) : start_team(a, model.service, key, why);
+    if (r == 0 && c->wire)
+        r = run_ndis(a, why);
     if (r == 0)
-        r = make_protocol(a, why);
-    if (r == 0)
-        r = run_ndis(a, key, why);
+        r = c->member_of ? join_team(a, why) : start_stack(a, c, why);
     if (r == 0)
         r = watch_ports(a, why);
     return r;
@@ -350,7 +437,10 @@ int longshore_adapter_new(struct longshore *ls, const struct longshore_adapter_c
         return machine_fail(error, &why, -ENOMEM);
     a->machine = ls;
     a->loop = ls->adapter_count % nt_loop_count();
+    a->team = config->member_of;
+    pthread_mutex_lock(&ls->adapters_lock);
     list_push(&ls->adapters, &a->link);
+    pthread_mutex_unlock(&ls->adapters_lock);
     r = adapter_start(a, config, &why);
     if (r < 0) {
         longshore_adapter_free(a);
@@ -361,6 +451,23 @@ int longshore_adapter_new(struct longshore *ls, const struct longshore_adapter_c
     return 0;
 }
 
+/* From here on no indication finds it, and no member is its. */
+static void adapter_unlink(struct longshore_adapter *a)
+{
+    struct list *pos;
+
+    pthread_mutex_lock(&a->machine->adapters_lock);
+    list_unlink(&a->link);
+    list_for_each(pos, &a->machine->adapters)
+    {
+        struct longshore_adapter *other = list_entry(pos, struct longshore_adapter, link);
+
+        if (other->team == a)
+            other->team = NULL;
+    }
+    pthread_mutex_unlock(&a->machine->adapters_lock);
+}
+
 uint64_t longshore_adapter_free(struct longshore_adapter *a)
 {
     uint64_t left = 0;
@@ -368,10 +475,11 @@ uint64_t longshore_adapter_free(struct longshore_adapter *a)
     if (!a)
         return 0;
     if (a->ndis) {
-        ndis_adapter_disconnect(a->ndis, a->protocol);
+        ndis_adapter_disconnect(a->ndis, a->team ? a->team->lower : a->protocol);
         ndis_adapter_halt(a->ndis);
-        ndis_adapter_free(a->ndis);
     }
+    adapter_unlink(a);
+    ndis_adapter_free(a->ndis);
     nt_watch_remove(a->tap_watch);
     nt_watch_remove(a->wire_watch);
     tcpip_free(a->tcpip);
@@ -385,7 +493,6 @@ uint64_t longshore_adapter_free(struct longshore_adapter *a)
     port_free(a->wire);
     port_free(a->tap);
     inf_free(a->inf);
-    list_unlink(&a->link);
     free(a);
     return left;
 }
@@ -424,20 +531,27 @@ int longshore_adapter_reset(struct longshore_adapter *a)
 
 void longshore_adapter_link(struct longshore_adapter *a, bool up)
 {
-    nic_set_link(a->nic, up);
+    if (a->nic)
+        nic_set_link(a->nic, up);
 }
 
 /* ---- Counters ------------------------------------------------------------------------- */
+
+static void port_counters(const char *room, const struct port *p, longshore_counter_fn fn,
+                          void *arg)
+{
+    for (int c = 0; p && c < PORT_COUNTERS; c++)
+        fn(arg, room, port_counter_name((enum port_counter)c),
+           port_counter(p, (enum port_counter)c));
+}
 
 void longshore_adapter_counters(const struct longshore_adapter *a, longshore_counter_fn fn,
                                 void *arg)
 {
     struct ndis_adapter_info info;
 
-    for (int c = 0; c < PORT_COUNTERS; c++)
-        fn(arg, "tap", port_counter_name((enum port_counter)c),
-           port_counter(a->tap, (enum port_counter)c));
-    for (int c = 0; c < TCPIP_COUNTERS; c++)
+    port_counters("tap", a->tap, fn, arg);
+    for (int c = 0; a->tcpip && c < TCPIP_COUNTERS; c++)
         fn(arg, "tcpip", tcpip_counter_name((enum tcpip_counter)c),
            tcpip_counter(a->tcpip, (enum tcpip_counter)c));
     ndis_adapter_info(a->ndis, &info);
@@ -445,12 +559,10 @@ void longshore_adapter_counters(const struct longshore_adapter *a, longshore_cou
     fn(arg, "ndis", "tx_completed", info.tx_completed);
     fn(arg, "ndis", "rx_nbls", info.rx_nbls);
     fn(arg, "ndis", "rx_returned", info.rx_returned);
-    for (int c = 0; c < NIC_COUNTERS; c++)
+    for (int c = 0; a->nic && c < NIC_COUNTERS; c++)
         fn(arg, "nic", nic_counter_name((enum nic_counter)c),
            nic_counter(a->nic, (enum nic_counter)c));
-    for (int c = 0; c < PORT_COUNTERS; c++)
-        fn(arg, "wire", port_counter_name((enum port_counter)c),
-           port_counter(a->wire, (enum port_counter)c));
+    port_counters("wire", a->wire, fn, arg);
 }
 
 struct counter_query {

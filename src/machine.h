@@ -18,7 +18,8 @@ struct longshore {
     struct longshore_config config;
     struct registry *registry;
     struct list adapters;
-    unsigned adapter_count; /* ever added: numbers the class keys */
+    pthread_mutex_t adapters_lock; /* indications look for theirs */
+    unsigned adapter_count;        /* ever added: numbers the class keys */
     bool nt_started, ndis_started;
     uint64_t findings_before;
     /* admin.c: the registry file. */
@@ -30,6 +31,7 @@ struct longshore_adapter {
     struct longshore *machine;
     struct list link;
     char name[64], protocol[80];
+    char lower[64]; /* of a team: the protocol that its members are bound to */
     uint8_t mac[6];
     struct inf *inf;
     struct nt_driver *driver;
@@ -39,12 +41,18 @@ struct longshore_adapter {
     struct nt_device *device;
     struct tcpip *tcpip;
     struct ndis_adapter *ndis;
+    struct longshore_adapter *team;                    /* whose member it is, or NULL */
+    struct longshore_offload told[LONGSHORE_OFFLOADS]; /* as last indicated: indication.c */
     struct nt_watch *tap_watch, *wire_watch;
     unsigned loop;
 };
 
 /* Fills error from why, or from err where nothing is said there; returns err. */
 int machine_fail(struct longshore_error *error, const struct why *why, int err);
+
+/* indication.c: tells config.indication what drivers tell the layers above. */
+void machine_indications_begin(struct longshore *ls);
+void machine_indications_end(struct longshore *ls);
 
 /*
  * admin.c: the registry file. begin reads it and listens for keywords that NDIS changes; store

@@ -52,17 +52,17 @@ static BOOLEAN read_number(NDIS_HANDLE config, NDIS_STRING name, ULONG max, ULON
 }
 
 /* A keyword of its own stands behind that of its group in the table, and so wins (KEY-12). */
-static void read_keywords(struct team *t, NDIS_OFFLOAD_PARAMETERS *p, NDIS_HANDLE config)
+static void read_keywords(NDIS_HANDLE config, NDIS_OFFLOAD_PARAMETERS *p, enum team_policy *policy)
 {
-    static const NDIS_STRING policy = NDIS_STRING_CONST("TeamPolicy");
+    static const NDIS_STRING name = NDIS_STRING_CONST("TeamPolicy");
     ULONG v;
 
     for (ULONG i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
         if (read_number(config, keywords[i].name, keywords[i].max, &v))
             ((UCHAR *)p)[keywords[i].field] = (UCHAR)(v + 1);
     }
-    if (read_number(config, policy, TEAM_FLOW_HASH, &v))
-        t->policy = (enum team_policy)v;
+    if (read_number(config, name, TEAM_FLOW_HASH, &v))
+        *policy = (enum team_policy)v;
 }
 
 /* Everything on, as far as members can. */
@@ -82,6 +82,7 @@ static void defaults(NDIS_OFFLOAD_PARAMETERS *p)
 /* No layer above has set anything yet: a member that was told so before is told the contrary. */
 void team_settings_read(struct team *t, NDIS_HANDLE adapter)
 {
+    enum team_policy policy = TEAM_ACTIVE_STANDBY;
     NDIS_CONFIGURATION_OBJECT o;
     struct team_settings s;
     NDIS_HANDLE config;
@@ -94,12 +95,12 @@ void team_settings_read(struct team *t, NDIS_HANDLE adapter)
     o.Header.Revision = NDIS_CONFIGURATION_OBJECT_REVISION_1;
     o.Header.Size = NDIS_SIZEOF_CONFIGURATION_OBJECT_REVISION_1;
     o.NdisHandle = adapter;
-    t->policy = TEAM_ACTIVE_STANDBY;
     if (NdisOpenConfigurationEx(&o, &config) == NDIS_STATUS_SUCCESS) {
-        read_keywords(t, &s.parameters, config);
+        read_keywords(config, &s.parameters, &policy);
         NdisCloseConfiguration(config);
     }
     NdisAcquireSpinLock(&t->lock);
+    t->policy = policy;
     t->settings = s;
     t->generation++;
     NdisReleaseSpinLock(&t->lock);

@@ -12,6 +12,7 @@ enum { EXIT_HOLDS = 0, EXIT_FINDINGS = 1, EXIT_CANNOT = 2 };
 
 int cmd_run(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_demo_team(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_offloads(int argc, char **argv);
 int cmd_set(int argc, char **argv);

@@ -9,6 +9,7 @@ static const struct command {
 } commands[] = {
     {"run", cmd_run, "run a miniport between a TAP and a wire"},
     {"demo", cmd_demo, "carry TCP through a miniport between two private namespaces"},
+    {"demo-team", cmd_demo_team, "the same through a team, with a link pulled"},
     {"offloads", cmd_offloads, "what running adapters can offload, and what is switched on"},
     {"set", cmd_set, "switch offloads of a running adapter"},
     {"wmi", cmd_wmi, "query and set a running adapter through the documented WMI GUIDs"},
@@ -22,7 +23,7 @@ static void usage(FILE *to)
                 "Runs Windows NDIS 6 miniport drivers in this process, between the Linux TCP/IP "
                 "stack and a wire.\n\ncommands:\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].help);
     fprintf(to, "\n'longshore COMMAND --help' tells more; longshore(1) tells all.\n"
                 "exit status: 0 fine, 1 something does not hold, 2 could not be done\n");
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* longshore run: a miniport between a TAP and a wire of the user's, until Ctrl-C. */
+/* longshore run: a miniport between a TAP and a wire of the user's, or a team of several, until
+ * Ctrl-C. */
 #include "cli/control.h"
 
 #include <getopt.h>
@@ -8,8 +9,15 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
+enum { MEMBERS_MAX = 8 };
+
 struct run_options {
     struct longshore_adapter_config adapter;
+    struct longshore_adapter_config member[MEMBERS_MAX];
+    char member_text[MEMBERS_MAX][3][512]; /* of each: .inf, wire, withheld features */
+    char member_name[MEMBERS_MAX][24];
+    unsigned members;
+    const char *keywords[3]; /* of the team */
     struct longshore_config machine;
     const char *control;   /* path of the socket; NULL: one by the adapter's name */
     unsigned long seconds; /* 0: until a signal */
@@ -17,11 +25,16 @@ struct run_options {
 };
 
 static const char run_help[] =
-    "usage: longshore run DRIVER.inf --tap NAME --wire KIND:NAME [OPTION...]\n\n"
+    "usage: longshore run DRIVER.inf --tap NAME --wire KIND:NAME [OPTION...]\n"
+    "       longshore run TEAM.inf --tap NAME --member MEMBER... [OPTION...]\n\n"
     "Loads the driver that DRIVER.inf names (its binary stands beside it), plugs a virtio network\n"
     "card, and moves frames: TAP <-> protocol <-> NDIS <-> driver <-> card <-> wire.\n\n"
     "  --tap NAME           TAP of the Linux side; made when absent\n"
     "  --wire KIND:NAME     tap:NAME[,napi], packet:INTERFACE, or pcap:IN,OUT (- for none)\n"
+    "  --member DRIVER.inf,wire=KIND:NAME[,withhold=FEATURE+FEATURE...]\n"
+    "                       instead of a wire: a card of the team that TEAM.inf's driver makes;\n"
+    "                       up to 8, the first is preferred\n"
+    "  --policy standby|hash  of the team: one member at a time (default), or a flow hash\n"
     "  --driver sys|linked  the .sys (default), or the linked build (.so)\n"
     "  --withhold LIST      features the card does not offer (see below)\n"
     "  --capture FILE       what crosses the wire, as pcapng\n"
@@ -39,6 +52,8 @@ static const char run_help[] =
 enum {
     OPT_TAP = 256,
     OPT_WIRE,
+    OPT_MEMBER,
+    OPT_POLICY,
     OPT_DRIVER,
     OPT_WITHHOLD,
     OPT_CAPTURE,
@@ -56,6 +71,8 @@ enum {
 static const struct option run_long[] = {
     {"tap", required_argument, NULL, OPT_TAP},
     {"wire", required_argument, NULL, OPT_WIRE},
+    {"member", required_argument, NULL, OPT_MEMBER},
+    {"policy", required_argument, NULL, OPT_POLICY},
     {"driver", required_argument, NULL, OPT_DRIVER},
     {"withhold", required_argument, NULL, OPT_WITHHOLD},
     {"capture", required_argument, NULL, OPT_CAPTURE},
@@ -71,6 +88,71 @@ static const struct option run_long[] = {
     {0},
 };
 
+/* One part of --member's argument; parts without a name belong to the wire before them
+ * ("wire=tap:r,napi"). False: no such part, or too long. */
+static bool member_part(struct run_options *o, const char *part, size_t len)
+{
+    char(*text)[512] = o->member_text[o->members];
+    bool wire = strncmp(part, "wire=", 5) == 0, withhold = strncmp(part, "withhold=", 9) == 0;
+    char *to = withhold ? text[2] : text[1];
+    size_t skip = wire ? 5 : withhold ? 9 : 0, used = strlen(to);
+    int n;
+
+    if (!wire && !withhold && !text[1][0])
+        return false;
+    n = snprintf(to + used, sizeof text[0] - used, "%s%.*s", skip ? "" : ",", (int)(len - skip),
+                 part + skip);
+    for (char *p = text[2]; *p; p++)
+        *p = *p == '+' ? ',' : *p;
+    return n >= 0 && (size_t)n < sizeof text[0] - used;
+}
+
+static bool run_member(struct run_options *o, const char *arg)
+{
+    struct longshore_adapter_config *m;
+    size_t len = strcspn(arg, ",");
+    char(*text)[512];
+    bool ok = true;
+
+    if (o->members == MEMBERS_MAX || len >= sizeof text[0]) {
+        cli_error("--member: at most %d of them", MEMBERS_MAX);
+        return false;
+    }
+    m = &o->member[o->members];
+    text = o->member_text[o->members];
+    snprintf(text[0], sizeof text[0], "%.*s", (int)len, arg);
+    for (const char *at = arg + len; *at && ok; at += len) {
+        len = strcspn(++at, ",");
+        ok = member_part(o, at, len);
+    }
+    if (!ok || !text[1][0]) {
+        cli_error("--member %s: want DRIVER.inf,wire=KIND:NAME[,withhold=A+B]", arg);
+        return false;
+    }
+    snprintf(o->member_name[o->members], sizeof o->member_name[0], "member %u", o->members + 1);
+    *m = (struct longshore_adapter_config){.inf = text[0],
+                                           .name = o->member_name[o->members],
+                                           .wire = text[1],
+                                           .withhold = text[2][0] ? text[2] : NULL,
+                                           .tap_netns = -1,
+                                           .wire_netns = -1};
+    o->members++;
+    return true;
+}
+
+static bool run_policy(struct run_options *o, const char *arg)
+{
+    bool hash = strcmp(arg, "hash") == 0;
+
+    o->keywords[0] = "TeamPolicy";
+    o->keywords[1] = hash ? "1" : "0";
+    o->adapter.keywords = o->keywords;
+    if (hash || strcmp(arg, "standby") == 0)
+        return true;
+    cli_error("--policy %s: want standby or hash", arg);
+    return false;
+}
+
 /* -1: go on; else the exit status. */
 static int run_option(struct run_options *o, int opt)
 {
@@ -83,6 +165,10 @@ static int run_option(struct run_options *o, int opt)
     case OPT_WIRE:
         o->adapter.wire = optarg;
         return -1;
+    case OPT_MEMBER:
+        return run_member(o, optarg) ? -1 : EXIT_CANNOT;
+    case OPT_POLICY:
+        return run_policy(o, optarg) ? -1 : EXIT_CANNOT;
     case OPT_DRIVER:
         return cli_build(optarg, &o->adapter.build) ? -1 : EXIT_CANNOT;
     case OPT_WITHHOLD:
@@ -139,8 +225,9 @@ static int run_parse(struct run_options *o, int argc, char **argv)
     if (optind + 1 != argc)
         return cli_error("run: want one DRIVER.inf; 'longshore run --help' tells more");
     o->adapter.inf = argv[optind];
-    if (!o->adapter.tap || !o->adapter.wire)
-        return cli_error("run: --tap and --wire are needed; 'longshore run --help' tells more");
+    if (!o->adapter.tap || !o->adapter.wire == !o->members)
+        return cli_error("run: --tap, and --wire or --member, are needed; 'longshore run --help' "
+                         "tells more");
     return -1;
 }
 
@@ -155,17 +242,30 @@ struct sample {
     uint64_t tx_bytes, rx_bytes, tx_frames, rx_frames, large, dropped;
 };
 
-static struct sample sample_take(const struct longshore_adapter *a)
+/* What runs: an adapter; or a team and its members. */
+struct running {
+    struct longshore_adapter *adapter, *member[MEMBERS_MAX];
+    unsigned members;
+};
+
+static void sample_wire(struct sample *s, const struct longshore_adapter *a)
 {
-    return (struct sample){
-        .tx_bytes = longshore_adapter_counter(a, "wire", "tx_bytes"),
-        .rx_bytes = longshore_adapter_counter(a, "wire", "rx_bytes"),
-        .tx_frames = longshore_adapter_counter(a, "wire", "tx_frames"),
-        .rx_frames = longshore_adapter_counter(a, "wire", "rx_frames"),
-        .large = longshore_adapter_counter(a, "tcpip", "tx_large"),
-        .dropped = longshore_adapter_counter(a, "tcpip", "tx_failed") +
-                   longshore_adapter_counter(a, "nic", "rx_no_buffer"),
-    };
+    s->tx_bytes += longshore_adapter_counter(a, "wire", "tx_bytes");
+    s->rx_bytes += longshore_adapter_counter(a, "wire", "rx_bytes");
+    s->tx_frames += longshore_adapter_counter(a, "wire", "tx_frames");
+    s->rx_frames += longshore_adapter_counter(a, "wire", "rx_frames");
+    s->dropped += longshore_adapter_counter(a, "nic", "rx_no_buffer");
+}
+
+static struct sample sample_take(const struct running *r)
+{
+    struct sample s = {.large = longshore_adapter_counter(r->adapter, "tcpip", "tx_large"),
+                       .dropped = longshore_adapter_counter(r->adapter, "tcpip", "tx_failed")};
+
+    sample_wire(&s, r->adapter);
+    for (unsigned i = 0; i < r->members; i++)
+        sample_wire(&s, r->member[i]);
+    return s;
 }
 
 static void sample_print(const struct sample *now, const struct sample *before, unsigned long row)
@@ -210,10 +310,10 @@ static bool wait_until(int64_t due_ms, struct control *control, int signals)
 }
 
 /* Until a signal, or the time is over. */
-static void run_loop(const struct run_options *o, struct longshore_adapter *a,
-                     struct control *control, int signals)
+static void run_loop(const struct run_options *o, const struct running *r, struct control *control,
+                     int signals)
 {
-    struct sample now, before = sample_take(a);
+    struct sample now, before = sample_take(r);
     int64_t start = now_ms();
 
     for (unsigned long row = 0; o->seconds == 0 || row < o->seconds; row++) {
@@ -221,7 +321,7 @@ static void run_loop(const struct run_options *o, struct longshore_adapter *a,
             return;
         if (o->quiet)
             continue;
-        now = sample_take(a);
+        now = sample_take(r);
         sample_print(&now, &before, row);
         before = now;
     }
@@ -246,13 +346,45 @@ static void print_nonzero(void *arg, const char *room, const char *name, uint64_
         printf("  %-6s %-24s %llu\n", room, name, (unsigned long long)value);
 }
 
+static void print_counters(const struct running *r)
+{
+    puts("counters:");
+    longshore_adapter_counters(r->adapter, print_nonzero, NULL);
+    for (unsigned i = 0; i < r->members; i++) {
+        printf("counters of %s:\n", longshore_adapter_name(r->member[i]));
+        longshore_adapter_counters(r->member[i], print_nonzero, NULL);
+    }
+}
+
+static int run_start(struct run_options *o, struct longshore *ls, struct running *to,
+                     struct longshore_error *error)
+{
+    int r = longshore_adapter_new(ls, &o->adapter, &to->adapter, error);
+
+    for (unsigned i = 0; r == 0 && i < o->members; i++) {
+        o->member[i].member_of = to->adapter;
+        o->member[i].build = o->adapter.build;
+        o->member[i].mtu = o->adapter.mtu;
+        r = longshore_adapter_new(ls, &o->member[i], &to->member[i], error);
+        to->members += r == 0;
+    }
+    return r;
+}
+
+static void run_stop(struct running *r)
+{
+    while (r->members > 0)
+        longshore_adapter_free(r->member[--r->members]);
+    longshore_adapter_free(r->adapter);
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct run_options o = {.adapter = {.tap_netns = -1, .wire_netns = -1},
                             .machine = {.finding = print_finding}};
     struct longshore_error error = {0};
     struct longshore *ls = NULL;
-    struct longshore_adapter *a = NULL;
+    struct running running = {0};
     struct control *control = NULL;
     cleanup_close int signals = -1;
     uint64_t findings;
@@ -268,26 +400,27 @@ int cmd_run(int argc, char **argv)
     signals = signalfd(-1, &set, SFD_CLOEXEC);
     r = longshore_new(&o.machine, &ls, &error);
     if (r == 0)
-        r = longshore_adapter_new(ls, &o.adapter, &a, &error);
+        r = run_start(&o, ls, &running, &error);
     if (r < 0) {
         longshore_free(ls);
         return cli_error("%s", error.text);
     }
-    if (run_control(&o, a, &control) != 0) {
+    if (run_control(&o, running.adapter, &control) != 0) {
         longshore_free(ls);
         return EXIT_CANNOT;
     }
-    printf("%s is running: %s <-> %s; Ctrl-C stops\n", longshore_adapter_name(a), o.adapter.tap,
-           o.adapter.wire);
+    printf("%s is running: %s <-> %s", longshore_adapter_name(running.adapter), o.adapter.tap,
+           o.adapter.wire ? o.adapter.wire : "");
+    for (unsigned i = 0; i < o.members; i++)
+        printf("%s%s", i ? ", " : "", o.member[i].wire);
+    puts("; Ctrl-C stops");
     if (control)
         printf("control: %s\n", control_path(control));
-    run_loop(&o, a, control, signals);
+    run_loop(&o, &running, control, signals);
     control_close(control);
-    if (!o.quiet) {
-        puts("counters:");
-        longshore_adapter_counters(a, print_nonzero, NULL);
-    }
-    longshore_adapter_free(a);
+    if (!o.quiet)
+        print_counters(&running);
+    run_stop(&running);
     findings = longshore_findings(ls);
     printf("stopped; %llu findings\n", (unsigned long long)findings);
     longshore_free(ls);

@@ -40,7 +40,7 @@ static void test_mux2_the_adapter_starts_with_the_first_member(void **state)
     assert_null(rig.p.binding);
     assert_int_equal(card_join(0), 0);
     assert_true(ndis_adapter_wait(rig.team, NDIS_ADAPTER_RUNNING, 10));
-    team_until(rig.p.binding && atomic_load(&rig.p.running));
+    team_until(atomic_load(&rig.p.running) && rig.p.binding);
     assert_int_equal(team_send_wire(1, 1), 0);
     assert_int_equal(ndis_adapter_connect(rig.card[0].adapter, "team", &why), -EEXIST);
     team_close();
@@ -131,7 +131,7 @@ static void test_the_team_halts_and_starts_with_its_members_open(void **state)
     assert_int_equal(ndis_adapter_halt(rig.team), NDIS_STATUS_SUCCESS);
     assert_int_equal(ndis_adapter_initialize(rig.team), NDIS_STATUS_SUCCESS);
     assert_int_equal(ndis_adapter_restart(rig.team), NDIS_STATUS_SUCCESS);
-    team_until(rig.p.binding && atomic_load(&rig.p.running));
+    team_until(atomic_load(&rig.p.running) && rig.p.binding);
     assert_int_equal(team_send_wire(1, 1), 0);
     team_close();
 }

@@ -6,8 +6,8 @@
 /* ---- What reaches members ------------------------------------------------------------------- */
 
 static struct {
-    NDIS_OID oid;
-    const NDIS_OID_REQUEST *issued; /* by the test */
+    _Atomic(NDIS_OID) oid;
+    const NDIS_OID_REQUEST *_Atomic issued; /* by the test */
     _Atomic(unsigned) at_member[2], foreign;
 } seen;
 
@@ -29,9 +29,9 @@ static NDIS_STATUS issue(NDIS_REQUEST_TYPE type, NDIS_OID oid, void *buffer, ULO
 {
     NDIS_OID_REQUEST r = path_oid_make(type, oid, buffer, bytes);
 
-    memset(&seen, 0, sizeof seen);
-    seen.oid = oid;
+    seen.at_member[0] = seen.at_member[1] = seen.foreign = 0;
     seen.issued = &r;
+    seen.oid = oid;
     return path_oid_wait(&rig.p, &r);
 }
 

@@ -173,12 +173,19 @@ static inline void card_leave(unsigned i)
     rig.card[i].member = false;
 }
 
+static void loop_nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* Returns when the card's miniport has told everybody. */
 static inline void card_link(unsigned i, bool up)
 {
     struct ndis_adapter_info info;
 
     nic_set_link(rig.card[i].nic, up);
     team_until((ndis_adapter_info(rig.card[i].adapter, &info), info.link_up == up));
+    nt_loop_call(0, loop_nothing, NULL); /* the call that has told NDIS is over */
 }
 
 /* ---- The wires ------------------------------------------------------------------------------ */
@@ -300,7 +307,7 @@ static inline void team_open(struct team_rig_config config)
         assert_int_equal(card_join(i), 0);
     }
     assert_true(ndis_adapter_wait(rig.team, NDIS_ADAPTER_RUNNING, 10));
-    team_until(rig.p.binding && atomic_load(&rig.p.running));
+    team_until(atomic_load(&rig.p.running) && rig.p.binding);
 }
 
 static inline void team_free_records(void)
