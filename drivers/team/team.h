@@ -29,7 +29,8 @@
  *   switch: the new set is in use; what it offers is indicated to the layers above
  *   go on:  held sends are passed down; one that asks what its member lacks is failed
  *
- * Sends are also held while a member in use resets, and what the reset threw back is sent again.
+ * Sends are also held while a member in use resets, and what the reset threw back is sent again, in
+ * the order in which it came: each send has a number, in its reserved word while it is ours.
  *
  * Offload. The team offers what all members in use have in common, in both views (hardware,
  * current). A member's indications are recorded, never passed on. Settings reach every member as
@@ -187,7 +188,8 @@ struct team {
 
     /* Data path (tx.c, rx.c) */
     BOOLEAN open, asleep, pausing, draining;
-    struct team_queue held;
+    struct team_queue held;  /* sends, by their numbers */
+    ULONG_PTR number;        /* of the last send */
     ULONG outstanding, lent; /* NBLs of the layers above with us; ours with them */
 
     struct team_settings settings;
@@ -200,7 +202,7 @@ struct team_nbl { /* in the context space of an NBL that is passed on */
     struct team_member *member;
     NDIS_HANDLE source; /* its SourceHandle */
     PVOID large;        /* its large send request, which completion overwrites */
-    PVOID reserved;     /* context space is given out in multiples of 16 */
+    PVOID number;       /* its place among all sends */
 };
 
 extern struct team team_instance;

@@ -2,6 +2,9 @@
 /* Sends: from the layers above to the member that a flow goes to, and completions back. */
 #include "team.h"
 
+/* While it is ours. */
+#define NUMBER(nbl) NET_BUFFER_LIST_MINIPORT_RESERVED(nbl)[0]
+
 struct pass { /* one chain on its way: a queue for each member, and what cannot go */
     struct team_queue to[TEAM_MEMBERS_MAX], failed;
     ULONG members;
@@ -92,6 +95,7 @@ static BOOLEAN put_context(struct team_member *m, NET_BUFFER_LIST *nbl)
     c->member = m;
     c->source = nbl->SourceHandle;
     c->large = NET_BUFFER_LIST_INFO(nbl, TcpLargeSendNetBufferListInfo);
+    c->number = NUMBER(nbl);
     nbl->SourceHandle = m->binding;
     return TRUE;
 }
@@ -166,6 +170,8 @@ VOID NTAPI TeamSendNetBufferLists(NDIS_HANDLE MiniportAdapterContext,
     queue_init(&p.failed);
     NdisAcquireSpinLock(&t->lock);
     t->outstanding += q.count;
+    for (NET_BUFFER_LIST *nbl = q.first; nbl; nbl = NET_BUFFER_LIST_NEXT_NBL(nbl))
+        NUMBER(nbl) = (PVOID)++t->number;
     if (!t->open)
         fail_all(&p.failed, &q, NDIS_STATUS_PAUSED);
     else if (t->asleep)
@@ -229,23 +235,41 @@ static void take_context(NET_BUFFER_LIST *nbl, BOOLEAN whole)
     const struct team_nbl *c = (struct team_nbl *)NET_BUFFER_LIST_CONTEXT_DATA_START(nbl);
 
     nbl->SourceHandle = c->source;
-    if (whole)
+    if (whole) {
         NET_BUFFER_LIST_INFO(nbl, TcpLargeSendNetBufferListInfo) = c->large;
+        NUMBER(nbl) = c->number;
+    }
     NdisFreeNetBufferListContext(nbl, sizeof *c);
 }
 
-/* Under the lock: what was thrown back goes before what is held; or up, when we are closed. */
+static void held_insert(struct team *t, NET_BUFFER_LIST *nbl)
+{
+    NET_BUFFER_LIST **at = &t->held.first;
+
+    while (*at && (ULONG_PTR)NUMBER(*at) < (ULONG_PTR)NUMBER(nbl))
+        at = &NET_BUFFER_LIST_NEXT_NBL(*at);
+    NET_BUFFER_LIST_NEXT_NBL(nbl) = *at;
+    if (!*at)
+        t->held.end = &NET_BUFFER_LIST_NEXT_NBL(nbl);
+    *at = nbl;
+    t->held.count++;
+}
+
+/* Under the lock: what was thrown back goes to its place among what is held; or up, when we are
+ * closed. Members give back what they have in any order, and one by one. */
 static void keep_again(struct team *t, struct team_queue *again, struct team_queue *done)
 {
-    struct team_queue later;
+    NET_BUFFER_LIST *next;
 
     if (!t->open) {
         fail_all(done, again, NDIS_STATUS_PAUSED);
         return;
     }
-    queue_take(&later, &t->held);
-    queue_append(&t->held, again);
-    queue_append(&t->held, &later);
+    for (NET_BUFFER_LIST *nbl = again->first; nbl; nbl = next) {
+        next = NET_BUFFER_LIST_NEXT_NBL(nbl);
+        held_insert(t, nbl);
+    }
+    queue_init(again);
 }
 
 VOID NTAPI TeamSendNetBufferListsComplete(NDIS_HANDLE ProtocolBindingContext,
