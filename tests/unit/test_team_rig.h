@@ -24,7 +24,8 @@ struct team_card { /* one NIC with its miniport */
     struct reg_key *key;
     struct ndis_adapter *adapter;
     char name[16];
-    bool member; /* connected to the team's protocol */
+    bool member;   /* connected to the team's protocol */
+    unsigned slot; /* of a member: the lowest that was free; the lowest usable one is preferred */
 };
 
 struct team_rig_config {
@@ -158,11 +159,24 @@ static inline void card_unplug(unsigned i)
 }
 
 /* The card becomes a member, and no longer is one. */
+static inline struct team_card *card_in_slot(unsigned slot)
+{
+    for (unsigned i = 0; i < TEAM_CARDS; i++) {
+        if (rig.card[i].member && rig.card[i].slot == slot)
+            return &rig.card[i];
+    }
+    return NULL;
+}
+
 static inline int card_join(unsigned i)
 {
     struct why why = {0};
     int r = ndis_adapter_connect(rig.card[i].adapter, "team", &why);
+    unsigned slot = 0;
 
+    while (card_in_slot(slot))
+        slot++;
+    rig.card[i].slot = slot;
     rig.card[i].member = r == 0;
     return r;
 }

@@ -126,11 +126,12 @@ static bool offers_fit(void)
     const char *field = NULL;
     bool any = false;
 
-    for (unsigned i = 0; i < 3; i++) {
-        ndis_adapter_info(rig.card[i].adapter, &info);
-        if (!rig.card[i].member || !info.link_up)
+    for (unsigned slot = 0; slot < TEAM_CARDS; slot++) {
+        const struct team_card *c = card_in_slot(slot);
+
+        if (!c || (ndis_adapter_info(c->adapter, &info), !info.link_up))
             continue;
-        card = team_view(rig.card[i].adapter);
+        card = team_view(c->adapter);
         if (!ndis_offload_within(&team.current, &card.current, &field))
             return false;
         any = true;
