@@ -30,7 +30,9 @@
  *   go on:  held sends are passed down; one that asks what its member lacks is failed
  *
  * Sends are also held while a member in use resets, and what the reset threw back is sent again, in
- * the order in which it came: each send has a number, in its reserved word while it is ours.
+ * the order in which it came: each send has a number, in its reserved word while it is ours. (A
+ * send on its way down at the very moment of a reset may still overtake one that the reset throws
+ * back.)
  *
  * Offload. The team offers what all members in use have in common, in both views (hardware,
  * current). A member's indications are recorded, never passed on. Settings reach every member as
