@@ -151,6 +151,17 @@ static bool offers_come_to_fit(void)
     return offers_fit();
 }
 
+/* With a member in use, sends go on succeeding. */
+static void storm_flows(void)
+{
+    struct ndis_adapter_info info;
+    unsigned before = storm.good;
+
+    ndis_adapter_info(rig.team, &info);
+    if (info.link_up)
+        team_until((storm_settle(), storm_read(), storm.good > before));
+}
+
 static void storm_run(bool hash, bool resets)
 {
     const char *seed = getenv("TEAM_SEED");
@@ -169,6 +180,7 @@ static void storm_run(bool hash, bool resets)
     for (unsigned e = 0; e < EVENTS; e++) {
         storm_event(resets);
         unfit += !offers_come_to_fit();
+        storm_flows();
         storm_settle();
         storm_read();
         pthread_mutex_lock(&rig.p.mutex);
