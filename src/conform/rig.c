@@ -3,6 +3,7 @@
 #include "conform/rig_int.h"
 #include "conform/stack.h"
 
+#include "conform/probe.h"
 #include "nt/finding.h"
 #include "nt/image.h"
 
@@ -26,7 +27,7 @@ uint32_t rig_random(struct rig *r)
 }
 
 /* A rule that the runtime saw broken, on whatever thread. */
-static void rule_broken(void *arg, const struct finding *f)
+void rig_rule_broken(void *arg, const struct finding *f)
 {
     struct rig *r = arg;
     struct evidence e = {.kind = EVIDENCE_FINDING};
@@ -62,7 +63,8 @@ static void make_key(struct rig *r, const struct inf_model *model)
 
 static void plug_card(struct rig *r)
 {
-    struct nic_config nic = {.mtu = r->config.mtu, .link_down = r->config.link_down};
+    struct nic_config nic = {
+        .mtu = r->config.mtu, .queue_size = r->config.queue_size, .link_down = r->config.link_down};
     struct why why = {0};
 
     memcpy(nic.mac, r->mac, 6);
@@ -96,7 +98,7 @@ void rig_prepare(struct rig *r, const struct rig_config *config)
         r->config = *config;
     memcpy(r->mac, mac, 6);
     memcpy(r->peer, peer, 6);
-    finding_set_sink(rule_broken, r);
+    finding_set_sink(rig_rule_broken, r);
     r->registry = registry_new();
     if (!r->registry)
         cannot(r, "no memory");
@@ -188,6 +190,7 @@ void rig_close(struct rig *r)
     if (!r->prepared)
         return;
     r->prepared = false;
+    probe_close();
     rig_halt(r);
     ndis_adapter_free(r->adapter);
     if (r->wire_watch)
@@ -210,6 +213,12 @@ void rig_close(struct rig *r)
     registry_set_system(NULL);
     registry_free(r->registry);
     finding_set_sink(NULL, NULL);
+}
+
+void rig_reopen(struct rig *r, const struct rig_config *config)
+{
+    rig_close(r);
+    rig_open(r, config);
 }
 
 bool rig_has_wire(const struct rig *r)

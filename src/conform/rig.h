@@ -42,6 +42,7 @@ struct rig_config {
     const char *const *keywords; /* pairs name, value; NULL ends: written before initialize. A value
                                     of NULL deletes the keyword */
     uint16_t mtu;                /* of the card; 0: 1500 */
+    uint16_t queue_size;         /* of the card's queues; 0: its default */
     bool link_down;
     bool no_bind;     /* leave the adapter Running and unbound */
     bool no_activate; /* no OID_OFFLOAD_ENCAPSULATION after binding */
@@ -135,6 +136,8 @@ void rig_bind(struct rig *r);
 void rig_bind_other(struct rig *r);
 /* Halt and initialize again with the registry as it is; bound anew, unless config.no_bind. */
 void rig_again(struct rig *r);
+/* Takes everything down and comes up with another card or registry. */
+void rig_reopen(struct rig *r, const struct rig_config *config);
 /* Unbinds and halts; the driver stays loaded. */
 void rig_halt(struct rig *r);
 /* Takes everything down; what the driver left is a finding. Called by the suite at the end. */

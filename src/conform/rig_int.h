@@ -11,6 +11,9 @@ enum { RIG_TAG = 0x47495252 };
     "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-"     \
     "08002BE10318}\\0000"
 
+/* rig.c: a finding of the runtime goes to the suite. arg: the rig. */
+struct finding;
+void rig_rule_broken(void *arg, const struct finding *f);
 /* rig_protocol.c */
 void protocol_register(struct rig *r, struct rig_protocol *p, const char *name, bool quiet);
 void protocol_deregister(struct rig_protocol *p);
