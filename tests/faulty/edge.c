@@ -2,6 +2,7 @@
 /* Where faults come in: imports and handlers of the driver, frames that leave, host functions. */
 #include "fault.h"
 
+#include "ndis/adapter.h"
 #include "nt/export.h"
 #include "port/port.h"
 
@@ -238,9 +239,109 @@ bool spoil_ip(uint8_t *frame, uint32_t *len)
 
 NDIS_STATUS NTAPI __wrap_NdisOidRequest(NDIS_HANDLE binding, PNDIS_OID_REQUEST q)
 {
-    if (fault && fault->oid_request)
-        return fault->oid_request(binding, q);
-    return __real_NdisOidRequest(binding, q);
+    static __thread bool inside; /* the fault calls it by its name */
+    NDIS_STATUS status;
+
+    if (inside || !fault || !fault->oid_request)
+        return __real_NdisOidRequest(binding, q);
+    inside = true;
+    status = fault->oid_request(binding, q);
+    inside = false;
+    return status;
+}
+
+NDIS_STATUS NTAPI __real_NdisMSetMiniportAttributes(NDIS_HANDLE h,
+                                                    PNDIS_MINIPORT_ADAPTER_ATTRIBUTES block);
+NDIS_STATUS NTAPI __wrap_NdisMSetMiniportAttributes(NDIS_HANDLE h,
+                                                    PNDIS_MINIPORT_ADAPTER_ATTRIBUTES block);
+VOID NTAPI __real_NdisMIndicateStatusEx(NDIS_HANDLE h, PNDIS_STATUS_INDICATION s);
+VOID NTAPI __wrap_NdisMIndicateStatusEx(NDIS_HANDLE h, PNDIS_STATUS_INDICATION s);
+void __real_ndis_adapter_offload(const struct ndis_adapter *a, struct ndis_offload_state *s);
+void __wrap_ndis_adapter_offload(const struct ndis_adapter *a, struct ndis_offload_state *s);
+void __real_ndis_offload_bind_parameters(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p,
+                                         NDIS_OFFLOAD *copy);
+void __wrap_ndis_offload_bind_parameters(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p,
+                                         NDIS_OFFLOAD *copy);
+bool __real_ndis_connection_view(struct ndis_adapter *a, bool hardware,
+                                 NDIS_TCP_CONNECTION_OFFLOAD *out);
+bool __wrap_ndis_connection_view(struct ndis_adapter *a, bool hardware,
+                                 NDIS_TCP_CONNECTION_OFFLOAD *out);
+enum ndis_adapter_state __real_ndis_adapter_state(const struct ndis_adapter *a);
+enum ndis_adapter_state __wrap_ndis_adapter_state(const struct ndis_adapter *a);
+NDIS_STATUS __real_ndis_adapter_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE type,
+                                        NDIS_OID oid, void *buffer, ULONG *bytes);
+NDIS_STATUS __wrap_ndis_adapter_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE type,
+                                        NDIS_OID oid, void *buffer, ULONG *bytes);
+
+NDIS_STATUS NTAPI __wrap_NdisMSetMiniportAttributes(NDIS_HANDLE h,
+                                                    PNDIS_MINIPORT_ADAPTER_ATTRIBUTES block)
+{
+    static __thread bool inside;
+    NDIS_STATUS status;
+
+    if (inside || !fault || !fault->set_attributes)
+        return __real_NdisMSetMiniportAttributes(h, block);
+    inside = true;
+    status = fault->set_attributes(h, block);
+    inside = false;
+    return status;
+}
+
+VOID NTAPI __wrap_NdisMIndicateStatusEx(NDIS_HANDLE h, PNDIS_STATUS_INDICATION s)
+{
+    static __thread bool inside;
+
+    if (inside || !fault || !fault->indicate_status) {
+        __real_NdisMIndicateStatusEx(h, s);
+        return;
+    }
+    inside = true;
+    fault->indicate_status(h, s);
+    inside = false;
+}
+
+void __wrap_ndis_adapter_offload(const struct ndis_adapter *a, struct ndis_offload_state *s)
+{
+    __real_ndis_adapter_offload(a, s);
+    if (fault && fault->offload_state)
+        fault->offload_state(a, s);
+}
+
+void __wrap_ndis_offload_bind_parameters(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p,
+                                         NDIS_OFFLOAD *copy)
+{
+    __real_ndis_offload_bind_parameters(a, p, copy);
+    if (fault && fault->bind_parameters)
+        fault->bind_parameters(a, p, copy);
+}
+
+bool __wrap_ndis_connection_view(struct ndis_adapter *a, bool hardware,
+                                 NDIS_TCP_CONNECTION_OFFLOAD *out)
+{
+    bool present = __real_ndis_connection_view(a, hardware, out);
+
+    return fault && fault->connection_view ? fault->connection_view(present, hardware, out)
+                                           : present;
+}
+
+enum ndis_adapter_state __wrap_ndis_adapter_state(const struct ndis_adapter *a)
+{
+    enum ndis_adapter_state state = __real_ndis_adapter_state(a);
+
+    return fault && fault->adapter_state ? fault->adapter_state(state) : state;
+}
+
+NDIS_STATUS __wrap_ndis_adapter_request(struct ndis_adapter *a, NDIS_REQUEST_TYPE type,
+                                        NDIS_OID oid, void *buffer, ULONG *bytes)
+{
+    NDIS_STATUS status;
+
+    if (fault && fault->admin_request)
+        fault->admin_request(true);
+    status = __real_ndis_adapter_request(a, type, oid, buffer, bytes);
+    if (fault && fault->admin_request)
+        fault->admin_request(false);
+    return status;
 }
 
 NDIS_STATUS NTAPI host_oid_request(NDIS_HANDLE binding, PNDIS_OID_REQUEST q)

@@ -40,6 +40,17 @@ struct fault {
                               struct tcpip_slot *s, const struct frame *f);
     /* Changes the handlers that src/tcpip registers; `protocol` has what was there. */
     void (*protocol_handlers)(NDIS_PROTOCOL_DRIVER_CHARACTERISTICS *c);
+    /* NdisMSetMiniportAttributes and NdisMIndicateStatusEx as the suite's own miniport calls them;
+     * the driver under test imports the real ones. */
+    NDIS_STATUS(NTAPI *set_attributes)(NDIS_HANDLE h, PNDIS_MINIPORT_ADAPTER_ATTRIBUTES block);
+    VOID(NTAPI *indicate_status)(NDIS_HANDLE h, PNDIS_STATUS_INDICATION s);
+    /* After the real ones: they may change what NDIS hands out. */
+    void (*offload_state)(const struct ndis_adapter *a, struct ndis_offload_state *s);
+    void (*bind_parameters)(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p, NDIS_OFFLOAD *copy);
+    bool (*connection_view)(bool present, bool hardware, NDIS_TCP_CONNECTION_OFFLOAD *out);
+    enum ndis_adapter_state (*adapter_state)(enum ndis_adapter_state real);
+    /* Around a request of the administrator's: with true before, with false after. */
+    void (*admin_request)(bool begins);
 };
 
 #define FAULT(id_text, fault_name, what_text, ...)                                                 \
