@@ -7,6 +7,9 @@
  * row says, and the suite must name that row and no unrelated one.
  *
  *   FAULT("LSO1-8", fin_everywhere, "FIN stays set in every segment", .wire_out = set_fin);
+ *
+ * A variant is vionet.sys with something added and nothing wrong: the suite must find nothing, and
+ * the rows that it says hold must be seen to.
  */
 #pragma once
 
@@ -20,10 +23,12 @@ struct fault_import {
 };
 
 struct fault {
-    const char *id; /* the row that it breaks */
+    const char *id; /* the row that it breaks; NULL: a variant */
     const char *name, *what;
     const char *also;  /* rows that cannot hold with it either, comma separated; NULL: none */
     const char *maybe; /* rows that may be named as well (depends on timing) */
+    const char *holds; /* of a variant: ids of rows that must pass with it */
+    unsigned mode;     /* for what several faults share: which of them it is */
     struct fault_import imports[4];
     /* Changes what the driver registers; `driver` has what was there. */
     void (*handlers)(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c);
@@ -57,6 +62,11 @@ struct fault {
     __attribute__((section("faults"), used,                                                        \
                    aligned(8))) static const struct fault fault_##fault_name = {                   \
         .id = (id_text), .name = #fault_name, .what = (what_text), __VA_ARGS__}
+
+#define VARIANT(variant_name, what_text, holds_text, ...)                                          \
+    __attribute__((section("faults"), used,                                                        \
+                   aligned(8))) static const struct fault fault_##variant_name = {                 \
+        .name = #variant_name, .what = (what_text), .holds = (holds_text), __VA_ARGS__}
 
 enum { FAULT_FRAME = RIG_FRAME };
 

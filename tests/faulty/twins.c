@@ -3,8 +3,8 @@
  * Runs the suite against every faulty twin: twins DRIVER.inf [--only ID,GROUP,...] [--sample]
  * [--verbose] [--html FILE, of the last run]. A twin is caught when the suite names its row; it may
  * name the rows that the twin says break with it, and no other. Ends with a line that says how many
- * of how many checks have a twin that makes them fail. Exit 0: all caught, no check without a twin;
- * 1 otherwise.
+ * of how many checks have a twin that makes them fail. Exit 0: all caught, all variants hold, no
+ * check without a twin; 1 otherwise.
  */
 #include "fault.h"
 
@@ -16,7 +16,7 @@ extern const struct fault __start_faults[];
 extern const struct fault __stop_faults[];
 
 struct tally {
-    unsigned twins, caught, astray;
+    unsigned twins, caught, astray, variants, broken;
     bool covered[512]; /* rows whose check a twin made fail */
 };
 
@@ -108,14 +108,67 @@ static int try_twin(const struct suite_config *config, const struct fault *f, st
     return 0;
 }
 
+/* Rows that the variant is to bring to hold, and that do not. */
+static bool unproven(const struct suite_result *s, const char *holds, char *out, size_t room)
+{
+    size_t at = 0;
+
+    *out = '\0';
+    for (unsigned i = 0; i < s->row_count; i++) {
+        const struct suite_row *row = &s->rows[i];
+
+        if (in_list(holds, row->q) && row->verdict != VERDICT_PASS && at < room)
+            at += (size_t)snprintf(out + at, room - at, " %s", row->q->id);
+    }
+    return at > 0;
+}
+
+static void try_variant(const struct suite_config *config, const struct fault *f, struct tally *t,
+                        bool verbose)
+{
+    struct fault none = {.id = ""};
+    struct suite_result *s;
+    struct why why = {0};
+    char more[400], less[200];
+    bool bad;
+
+    fault = f;
+    t->variants++;
+    if (suite_run(config, &s, &why) < 0) {
+        printf("%-8s BROKEN   %-28s the suite could not run: %s\n", "-", f->name, why.text);
+        t->broken++;
+        return;
+    }
+    bad = strays(s, &none, more, sizeof more) | unproven(s, f->holds, less, sizeof less);
+    t->broken += bad;
+    printf("%-8s %-8s %-28s %s%s%s%s%s\n", "-", bad ? "BROKEN" : "holds", f->name, f->what,
+           *more ? "  ASTRAY:" : "", more, *less ? "  not seen to hold:" : "", less);
+    if (verbose || bad)
+        report_text(stderr, s);
+    suite_free(s);
+}
+
+/* The row that stands for it in a list of rows: its own, or the first that it proves. */
+static const struct requirement *row_of(const struct fault *f)
+{
+    char id[16];
+
+    if (f->id)
+        return catalogue_find(f->id);
+    snprintf(id, sizeof id, "%.*s", (int)MIN_OF(strcspn(f->holds, ","), sizeof id - 1), f->holds);
+    return catalogue_find(id);
+}
+
 /* One of each group, the first. */
 static bool sampled(const struct fault *f)
 {
-    const struct requirement *q = catalogue_find(f->id), *other;
+    const struct requirement *q = row_of(f), *other;
 
+    if (!f->id)
+        return false;
     for (const struct fault *g = __start_faults; g < f; g++) {
-        other = catalogue_find(g->id);
-        if (q && other && other->group == q->group)
+        other = row_of(g);
+        if (g->id && q && other && other->group == q->group)
             return false;
     }
     return true;
@@ -159,11 +212,13 @@ int main(int argc, char **argv)
         return 2;
     }
     for (const struct fault *f = __start_faults; f < __stop_faults; f++) {
-        const struct requirement *q = catalogue_find(f->id);
+        const struct requirement *q = row_of(f);
 
         if ((only && q && !in_list(only, q)) || (sample && !sampled(f)))
             continue;
-        if (try_twin(&config, f, &t, verbose) < 0)
+        if (!f->id)
+            try_variant(&config, f, &t, verbose);
+        else if (try_twin(&config, f, &t, verbose) < 0)
             return 2;
     }
     if (!only && !sample)
@@ -172,8 +227,10 @@ int main(int argc, char **argv)
         checks += check_at(i)->run != NULL;
     printf("%u checks, %u twins run, %u caught, %u escaped, %u named rows astray", checks, t.twins,
            t.caught, t.twins - t.caught, t.astray);
+    if (t.variants)
+        printf(", %u of %u variants hold", t.variants - t.broken, t.variants);
     if (!only && !sample)
         printf(", %u checks without a twin", bare);
     putchar('\n');
-    return t.twins && t.caught == t.twins && !t.astray && !bare ? 0 : 1;
+    return t.twins && t.caught == t.twins && !t.astray && !t.broken && !bare ? 0 : 1;
 }
