@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What NDIS makes of attribute blocks, and what it hands out of them. The suite's own miniport sets
  * the blocks. */
-#include "conform/probe.h"
-#include "conform/watch.h"
+#include "conform/connection.h"
 
 /* What NDIS answers of the probe; its length, 0: nothing. */
 static ULONG ask(struct probe *p, NDIS_OID oid, NDIS_OFFLOAD *out)
@@ -108,9 +107,15 @@ CHECK("INIT-15", no_connection_offload_no_answer)
 {
     static const NDIS_OID oids[] = {OID_TCP_CONNECTION_OFFLOAD_CURRENT_CONFIG,
                                     OID_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES};
-    struct probe *p = probe_prepare(r);
     uint8_t buffer[64];
+    struct probe *p;
 
+    rig_open(r, NULL);
+    about(r, "the driver refuses to offload connections");
+    if (connection_set(&r->main, NDIS_OFFLOAD_SET_ON, NDIS_OFFLOAD_SET_ON) ==
+        NDIS_STATUS_NOT_SUPPORTED)
+        expect(r, !connection_offered(), "its connection reports", "NULL", "set");
+    p = probe_prepare(r);
     expect_code(r, "MiniportInitializeEx", probe_initialize(p), NDIS_STATUS_SUCCESS);
     about(r, "NDIS and a block whose connection pointers are NULL");
     expect_code(r, "NdisMSetMiniportAttributes", p->block_status[2], NDIS_STATUS_SUCCESS);

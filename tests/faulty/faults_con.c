@@ -248,7 +248,7 @@ FAULT("CON-7", connection_one_request, "only the connection parameters switch it
 FAULT("CON-7", connection_families_swapped, "the set of capabilities mixes up the families",
       LAYER(FAMILIES_SWAPPED));
 FAULT("CON-8", connection_set_refused, "connection offload is offered and its set refused",
-      LAYER(SET_REFUSED), .also = "CON-7,CON-11");
+      LAYER(SET_REFUSED), .also = "CON-7,CON-11,INIT-15");
 FAULT("CON-8", connection_set_without_effect, "the set changes nothing", LAYER(SET_WITHOUT_EFFECT),
       .also = "CON-7");
 FAULT("CON-10", connection_by_encapsulation, "the encapsulation set switches connection offload",
