@@ -218,6 +218,14 @@ void rig_close(struct rig *r)
 void rig_reopen(struct rig *r, const struct rig_config *config)
 {
     rig_close(r);
+    r->config = (struct rig_config){0};
+    r->device = NULL;
+    r->nic = NULL;
+    r->wire = r->far = NULL;
+    r->capture = NULL;
+    r->wire_watch = NULL;
+    memset(&r->main, 0, sizeof r->main);
+    memset(&r->other, 0, sizeof r->other);
     rig_open(r, config);
 }
 

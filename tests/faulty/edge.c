@@ -9,6 +9,7 @@
 const struct fault *fault;
 NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver;
 NDIS_PROTOCOL_DRIVER_CHARACTERISTICS protocol;
+NDIS_HANDLE driver_adapter;
 
 static struct port *wire; /* the card's end */
 static unsigned number;
@@ -108,6 +109,15 @@ static bool is_chosen(void)
 
 /* ---- The driver's edge ---------------------------------------------------------------------- */
 
+static NDIS_STATUS NTAPI InitializeEx(NDIS_HANDLE MiniportAdapterHandle,
+                                      NDIS_HANDLE MiniportDriverContext,
+                                      PNDIS_MINIPORT_INIT_PARAMETERS MiniportInitParameters)
+{
+    driver_adapter = MiniportAdapterHandle;
+    return driver.InitializeHandlerEx(MiniportAdapterHandle, MiniportDriverContext,
+                                      MiniportInitParameters);
+}
+
 static NDIS_STATUS NTAPI RegisterMiniportDriver(
     PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath, NDIS_HANDLE MiniportDriverContext,
     PNDIS_MINIPORT_DRIVER_CHARACTERISTICS MiniportDriverCharacteristics,
@@ -119,6 +129,9 @@ static NDIS_STATUS NTAPI RegisterMiniportDriver(
     memcpy(&c, MiniportDriverCharacteristics,
            MIN_OF(sizeof c, (size_t)MiniportDriverCharacteristics->Header.Size));
     driver = c;
+    c.InitializeHandlerEx = InitializeEx;
+    if (fault->oid)
+        c.OidRequestHandler = fault->oid;
     if (fault->when)
         c.SendNetBufferListsHandler = SendNetBufferLists;
     if (fault->handlers)
@@ -133,8 +146,7 @@ nt_function __wrap_nt_export_find(const char *name)
         if (fault->imports[i].name && strcmp(fault->imports[i].name, name) == 0)
             return (nt_function)fault->imports[i].function;
     }
-    if (fault && (fault->handlers || fault->when) &&
-        strcmp(name, "NdisMRegisterMiniportDriver") == 0)
+    if (fault && strcmp(name, "NdisMRegisterMiniportDriver") == 0)
         return (nt_function)RegisterMiniportDriver;
     return __real_nt_export_find(name);
 }

@@ -17,6 +17,9 @@
 #include "conform/suite.h"
 #include "tcpip/tcpip_int.h"
 
+struct ndis_binding;
+struct ndis_keywords;
+
 struct fault_import {
     const char *name; /* what the driver imports */
     void *function;   /* what it gets; may call the real one by its name */
@@ -56,6 +59,17 @@ struct fault {
     enum ndis_adapter_state (*adapter_state)(enum ndis_adapter_state real);
     /* Around a request of the administrator's: with true before, with false after. */
     void (*admin_request)(bool begins);
+    /* In the place of the driver's OidRequestHandler; may call driver.OidRequestHandler. */
+    NDIS_STATUS(NTAPI *oid)(NDIS_HANDLE context, PNDIS_OID_REQUEST q);
+    /* NDIS's steps of a request (ndis/private.h); may call the real ones below. */
+    bool (*answer)(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *q,
+                   NDIS_STATUS *status);
+    NDIS_STATUS (*keywords_apply)
+    (struct ndis_adapter *a, const NDIS_OID_REQUEST *q, struct ndis_keywords **before);
+    void (*keywords_done)(struct ndis_adapter *a, struct ndis_keywords *before, bool keep);
+    void (*oid_restore)(struct ndis_adapter *a);
+    /* Who hears of a status indication. */
+    void (*bindings_status)(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
 };
 
 #define FAULT(id_text, fault_name, what_text, ...)                                                 \
@@ -74,7 +88,16 @@ extern const struct fault *fault;                     /* the one in force; NULL:
 extern NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver;   /* the driver's own handlers */
 extern NDIS_PROTOCOL_DRIVER_CHARACTERISTICS protocol; /* src/tcpip's */
 
+extern NDIS_HANDLE driver_adapter; /* what NDIS gave it for its adapter */
+
 /* The real ones. */
+bool host_answer(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *q,
+                 NDIS_STATUS *status);
+NDIS_STATUS host_keywords_apply(struct ndis_adapter *a, const NDIS_OID_REQUEST *q,
+                                struct ndis_keywords **before);
+void host_keywords_done(struct ndis_adapter *a, struct ndis_keywords *before, bool keep);
+void host_oid_restore(struct ndis_adapter *a);
+void host_bindings_status(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
 NDIS_STATUS NTAPI host_oid_request(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
 enum tcpip_request tcpip_ask(struct tcpip *t, const struct tcpip_offers *offers,
                              struct tcpip_slot *s, const struct frame *f);
