@@ -15,27 +15,6 @@ static void open_idle(struct rig *r)
     need(r, rig_offload(r).present, "task offload");
 }
 
-/* Each configured setting works in its directions, and no other does on receive. */
-static void expect_working(struct rig *r, const NDIS_OFFLOAD *o)
-{
-    for (enum setting s = 0; s < SETTINGS; s++) {
-        unsigned on = setting_of(o, s), cut;
-        NDIS_STATUS status;
-
-        about(r, "%s", setting_info[s].name);
-        if (setting_info[s].large && on) {
-            cut = setting_cuts(r, s, &status);
-            expect_equal(r, "right frames of a large send of 3001 bytes, MSS 1000", cut, 4);
-        }
-        if (setting_info[s].large)
-            continue;
-        if (on & SETTING_TX)
-            expect_equal(r, "checksum on the wire (0: right)", setting_sends(r, s, NULL),
-                         SENT_RIGHT);
-        expect_equal(r, "received frames are judged", setting_judges(r, s), (on & SETTING_RX) != 0);
-    }
-}
-
 CHECK("ENC-14", indicated_to_every_binding)
 {
     static const ULONG values[][2] = {{ON, ON}, {OFF, KEEP}, {KEEP, KEEP}, {ON, OFF}};

@@ -288,28 +288,48 @@ enum sent setting_sends(struct rig *r, enum setting s, const struct ask *how)
     return judge_sent(&o, s, seen, count);
 }
 
-unsigned setting_cuts(struct rig *r, enum setting s, NDIS_STATUS *status)
+struct cuts setting_cuts(struct rig *r, enum setting s)
 {
     static struct packet k;
     enum large_kind kind = s == SETTING_LSO1     ? LARGE_V1
                            : s == SETTING_LSO2_4 ? LARGE_V2_IP4
                                                  : LARGE_V2_IP6;
     struct frame_recipe recipe = large_recipe(r, kind, 3001);
-    struct ask a = {0};
+    struct cuts c = {.fit = true, .summed = true};
+    unsigned before = r->main.completed_count;
     struct rig_seen seen[16];
-    unsigned count;
-    struct outcome o;
+    struct ask a = {0};
 
     large_build(&k, kind, &recipe);
     a.lso = large_ask(&k, kind, 1000);
-    o = packet_send(r, &k, &a);
-    count = rig_wire_drain(r, seen, ARRAY_LEN(seen));
-    *status = o.status;
-    for (unsigned i = 0; i < count; i++) {
+    c.status = packet_send(r, &k, &a).status;
+    c.frames = rig_wire_drain(r, seen, ARRAY_LEN(seen));
+    c.completions = r->main.completed_count - before - 1; /* the drain's mark is one */
+    for (unsigned i = 0; i < c.frames; i++) {
         struct fields f;
+        bool read = fields_read(&seen[i], &f);
 
-        if (!fields_read(&seen[i], &f) || !f.transport_good || f.end - f.payload > 1000)
-            return 0;
+        c.fit &= read && f.end - f.payload <= 1000;
+        c.summed &= read && f.transport_good && (f.version == 6 || f.ip_good);
     }
-    return count;
+    return c;
+}
+
+void expect_working(struct rig *r, const NDIS_OFFLOAD *o)
+{
+    for (enum setting s = 0; s < SETTINGS; s++) {
+        unsigned on = setting_of(o, s);
+
+        about(r, "%s", setting_info[s].name);
+        if (setting_info[s].large) {
+            if (on)
+                expect_equal(r, "frames of a large send of 3001 bytes, MSS 1000",
+                             setting_cuts(r, s).frames, 4);
+            continue;
+        }
+        if (on & SETTING_TX)
+            expect_equal(r, "checksum on the wire (0: right)", setting_sends(r, s, NULL),
+                         SENT_RIGHT);
+        expect_equal(r, "received frames are judged", setting_judges(r, s), (on & SETTING_RX) != 0);
+    }
 }

@@ -75,5 +75,14 @@ bool setting_judges(struct rig *r, enum setting s);
 /* A packet that asks for this checksum is sent. */
 enum sent { SENT_RIGHT, SENT_WRONG, SENT_NOT };
 enum sent setting_sends(struct rig *r, enum setting s, const struct ask *how);
-/* Frames of a large send of 3001 bytes cut at 1000, all right: 4. Others: 0 with any NBL status. */
-unsigned setting_cuts(struct rig *r, enum setting s, NDIS_STATUS *status);
+/* A large send of 3001 bytes, to be cut at 1000: 4 frames where it works. */
+struct cuts {
+    unsigned frames;
+    bool fit, summed; /* each carries at most 1000 bytes; with right checksums */
+    NDIS_STATUS status;
+    unsigned completions; /* of the NBL */
+};
+struct cuts setting_cuts(struct rig *r, enum setting s);
+/* Every setting that o lists works in its directions (transmit: right frames leave; receive: right
+ * frames are judged right), and none judges that it does not list. The adapter is activated. */
+void expect_working(struct rig *r, const NDIS_OFFLOAD *o);

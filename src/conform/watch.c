@@ -41,9 +41,13 @@ static void on_state(void *arg, struct ndis_adapter *a, enum ndis_adapter_state 
 
 static void on_status(void *arg, struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
 {
+    const struct ndis_observer *also = also_shown;
+
     (void)arg;
     add(a, (struct watch_event){
                .kind = WATCH_STATUS, .code = (uint32_t)s->StatusCode, .indication = *s});
+    if (also && also->status)
+        also->status(also->arg, a, s);
 }
 
 static void on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS_STATUS status,

@@ -47,8 +47,8 @@ struct watch_attributes {
 };
 
 void watch_begin(void); /* forgets everything; from now on things are recorded */
-/* Who is shown sends, completions and requests as well (other members are not looked at); NULL:
- * nobody. */
+/* Who is shown sends, completions, requests and statuses as well (other members are not looked at);
+ * NULL: nobody. */
 void watch_also(const struct ndis_observer *also);
 unsigned watch_count(void);
 const struct watch_event *watch_at(unsigned index); /* NULL past the end */

@@ -64,7 +64,7 @@ struct fault {
     /* NDIS's steps of a request (ndis/private.h); may call the real ones below. */
     bool (*answer)(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OID_REQUEST *q,
                    NDIS_STATUS *status);
-    NDIS_STATUS (*keywords_apply)
+    NDIS_STATUS(*keywords_apply)
     (struct ndis_adapter *a, const NDIS_OID_REQUEST *q, struct ndis_keywords **before);
     void (*keywords_done)(struct ndis_adapter *a, struct ndis_keywords *before, bool keep);
     void (*oid_restore)(struct ndis_adapter *a);

@@ -77,11 +77,16 @@ static inline NDIS_STATUS give_encapsulation(NDIS_HANDLE context, NDIS_OID_REQUE
     return give(context, q, &e, 28);
 }
 
+/* Revision 1 of it; what the request has behind that stays. */
 static inline NDIS_STATUS give_parameters(NDIS_HANDLE context, NDIS_OID_REQUEST *q,
                                           NDIS_OFFLOAD_PARAMETERS p)
 {
-    return give(context, q, &p,
-                MIN_OF((ULONG)sizeof p, q->DATA.SET_INFORMATION.InformationBufferLength));
+    ULONG bytes = q->DATA.SET_INFORMATION.InformationBufferLength;
+    uint8_t block[256] = {0};
+
+    memcpy(block, q->DATA.SET_INFORMATION.InformationBuffer, MIN_OF(bytes, (ULONG)sizeof block));
+    memcpy(block, &p, NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1);
+    return give(context, q, block, MIN_OF(bytes, (ULONG)sizeof block));
 }
 
 static inline NDIS_STATUS say_done(NDIS_OID_REQUEST *q)
