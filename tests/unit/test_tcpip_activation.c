@@ -174,26 +174,6 @@ static void test_ENC_19_nothing_listed_nothing_asked(void **state)
     }
 }
 
-/* ENC-18, ENC-21: whatever the code, the stack is left to do everything, also after a later
- * configuration. */
-static void test_ENC_18_a_failed_set_means_no_offload(void **state)
-{
-    static const NDIS_STATUS codes[] = {NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_NOT_SUPPORTED,
-                                        NDIS_STATUS_FAILURE, NDIS_STATUS_RESOURCES};
-
-    (void)state;
-    for (unsigned i = 0; i < ARRAY_LEN(codes); i++) {
-        struct tcpip *t = bind_above(WITH, codes[i]);
-
-        assert_int_equal(asks, 1);
-        assert_int_equal(tap.flags, 0);
-        indicate(&mp.now);
-        assert_int_equal(tap.flags, 0);
-        assert_int_equal(tcpip_counter(t, TCPIP_CONFIG_CHANGES), 1);
-        down(t);
-    }
-}
-
 /* PAR-28, PAR-21: followed within the indication, both ways. */
 static void test_PAR_28_21_an_indication_is_followed_at_once(void **state)
 {
@@ -247,7 +227,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RIG_TEST(test_ENC_19_activation_asks_for_what_is_listed),
         RIG_TEST(test_ENC_19_nothing_listed_nothing_asked),
-        RIG_TEST(test_ENC_18_a_failed_set_means_no_offload),
         RIG_TEST(test_PAR_28_21_an_indication_is_followed_at_once),
         RIG_TEST(test_ENC_19_activation_waits_for_the_first_feature),
         RIG_TEST(test_CFG_16_the_protocol_does_not_poll),
