@@ -75,6 +75,7 @@ bool setting_judges(struct rig *r, enum setting s);
 /* A packet that asks for this checksum is sent. */
 enum sent { SENT_RIGHT, SENT_WRONG, SENT_NOT };
 enum sent setting_sends(struct rig *r, enum setting s, const struct ask *how);
+bool expect_sent_right(struct rig *r, enum setting s, const struct ask *how);
 /* A large send of 3001 bytes, to be cut at 1000: 4 frames where it works. */
 struct cuts {
     unsigned frames;
