@@ -24,8 +24,7 @@ static void expect_directions(struct rig *r, enum setting first, enum setting la
         snprintf(field, sizeof field, "%s: received frames are judged", setting_info[s].name);
         expect_equal(r, field, setting_judges(r, s), want[s] & SETTING_RX ? 1 : 0);
         if (want[s] & SETTING_TX)
-            expect_equal(r, "checksum on the wire (0: right)", setting_sends(r, s, NULL),
-                         SENT_RIGHT);
+            expect_sent_right(r, s, NULL);
     }
 }
 

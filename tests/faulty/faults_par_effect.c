@@ -354,27 +354,14 @@ FAULT("PAR-29", ndis_stale_answer, "the administrator is given the configuration
 /* ---- The overlying protocol ----------------------------------------------------------------- */
 
 /* Offers as they were at first, in part. */
-static enum tcpip_request ask_stale(struct tcpip *t, const struct tcpip_offers *offers,
-                                    struct tcpip_slot *s, const struct frame *f, bool large)
-{
-    struct tcpip_offers first = tcpip_offers_of(&watch_attributes()->now), use = *offers;
-
-    if (t->encapsulated && large) {
-        use.lso6 = first.lso6;
-        use.lso6_max = first.lso6_max;
-        use.lso6_min = first.lso6_min;
-        use.lso6_options = first.lso6_options;
-        use.lso6_extensions = first.lso6_extensions;
-    } else if (t->encapsulated) {
-        use.udp4 = first.udp4;
-    }
-    return tcpip_ask(t, &use, s, f);
-}
-
 static enum tcpip_request ask_stale_checksum(struct tcpip *t, const struct tcpip_offers *offers,
                                              struct tcpip_slot *s, const struct frame *f)
 {
-    return ask_stale(t, offers, s, f, false);
+    struct tcpip_offers use = *offers;
+
+    if (t->encapsulated)
+        use.udp4 = tcpip_offers_of(&watch_attributes()->now).udp4;
+    return tcpip_ask(t, &use, s, f);
 }
 FAULT("PAR-25", asks_when_off, "the protocol asks for a checksum that was switched off",
       .also = "PAR-28", .maybe = "ENC-19,TXC,CAP,KEY", .ask = ask_stale_checksum);
@@ -382,7 +369,11 @@ FAULT("PAR-25", asks_when_off, "the protocol asks for a checksum that was switch
 static enum tcpip_request ask_stale_large(struct tcpip *t, const struct tcpip_offers *offers,
                                           struct tcpip_slot *s, const struct frame *f)
 {
-    return ask_stale(t, offers, s, f, true);
+    struct tcpip_offers first = tcpip_offers_of(&watch_attributes()->now);
+
+    first.lso4 = offers->lso4;
+    return tcpip_ask(t, t->encapsulated && f->offload.gso == FRAME_GSO_TCP6 ? &first : offers, s,
+                     f);
 }
 FAULT("PAR-28", asks_large_when_off, "the protocol asks for a large send that was switched off",
       .maybe = "ENC-19,LSO1,LSO2,CAP,KEY", .ask = ask_stale_large);
