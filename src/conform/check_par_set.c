@@ -52,7 +52,7 @@ CHECK("PAR-1", handled_where_offload_is_offered)
                "status of the set", "one of a handled request", "%s", status_name(status));
         if (!rig_has_wire(r))
             return;
-        rig_fresh(r, &(struct rig_config){.withhold = "csum,guest_csum,host_tso4,host_tso6"});
+        rig_reopen(r, &(struct rig_config){.withhold = "csum,guest_csum,host_tso4,host_tso6"});
         for (enum setting s = 0; s < SETTINGS; s++) {
             NDIS_OFFLOAD hardware = config_hardware(r);
 
@@ -246,7 +246,7 @@ CHECK("PAR-13", hardware_is_the_limit)
     open_offering(r);
     absent = try_absent(r);
     for (unsigned i = 0; rig_has_wire(r) && i < ARRAY_LEN(cards); i++) {
-        rig_fresh(r, &(struct rig_config){.withhold = cards[i]});
+        rig_reopen(r, &(struct rig_config){.withhold = cards[i]});
         if (rig_offload(r).present)
             absent += try_absent(r);
     }
