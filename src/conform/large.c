@@ -16,10 +16,14 @@ bool large_advertised(const struct rig *r, enum large_kind kind)
     }
 }
 
+bool large_version2(const struct rig *r)
+{
+    return large_advertised(r, LARGE_V2_IP4) || large_advertised(r, LARGE_V2_IP6);
+}
+
 bool large_any(const struct rig *r)
 {
-    return large_advertised(r, LARGE_V1) || large_advertised(r, LARGE_V2_IP4) ||
-           large_advertised(r, LARGE_V2_IP6);
+    return large_advertised(r, LARGE_V1) || large_version2(r);
 }
 
 const char *large_name(enum large_kind kind)
@@ -81,6 +85,17 @@ static void draw(struct rig *r, const struct cut *c)
     about_segments(r, s, n);
 }
 
+void large_collect(struct rig *r, const struct packet *k, const struct ask *how, struct cut *out)
+{
+    out->template = k;
+    out->payload = k->len - k->payload;
+    out->outcome = packet_send(r, k, how);
+    out->count = rig_wire_drain(r, out->seen, LARGE_FRAMES);
+    for (unsigned i = 0; i < out->count; i++)
+        fields_read(&out->seen[i], &out->field[i]);
+    draw(r, out);
+}
+
 bool large_cut(struct rig *r, const struct packet *k, enum large_kind kind, uint32_t mss,
                const struct ask *how, struct cut *out)
 {
@@ -88,16 +103,12 @@ bool large_cut(struct rig *r, const struct packet *k, enum large_kind kind, uint
 
     if (!a.lso)
         a.lso = large_ask(k, kind, mss);
-    out->payload = k->len - k->payload;
-    out->mss = mss;
     about_segments(r, NULL, 0);
     about_bytes(r, k->bytes, k->len, 0, 0);
-    about(r, "%s, %u bytes of TCP data, MSS %u", large_name(kind), out->payload, mss);
-    out->outcome = packet_send(r, k, &a);
-    out->count = rig_wire_drain(r, out->seen, LARGE_FRAMES);
-    for (unsigned i = 0; i < out->count; i++)
-        fields_read(&out->seen[i], &out->field[i]);
-    draw(r, out);
+    about(r, "%s, %u bytes of TCP data, MSS %u", large_name(kind), k->len - k->payload, mss);
+    large_collect(r, k, &a, out);
+    out->mss = mss;
+    out->kind = kind;
     if (!out->outcome.back ||
         !expect_code(r, "NBL status of a large send", out->outcome.status, NDIS_STATUS_SUCCESS))
         return false;
@@ -118,4 +129,6 @@ void cut_wrong(struct rig *r, const struct cut *c, unsigned index, unsigned what
     if (index < r->said.segment_count)
         r->said.segments[index].wrong |= (uint8_t)what;
     about_frame(r, &c->field[index], index, c->count);
+    about(r, "%s, %u bytes of TCP data, MSS %u: frame %u of %u, %u bytes", large_name(c->kind),
+          c->payload, c->mss, index + 1, c->count, c->field[index].len);
 }

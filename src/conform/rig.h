@@ -115,6 +115,9 @@ struct rig {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct rig_protocol main, other; /* other: rig_bind_other */
+    bool overwrite;      /* the bytes of a send are overwritten with 0xcc once it is completed */
+    const char *excused; /* rig_excuse */
+    _Atomic(unsigned) excused_count;
     unsigned nbls_out;
     uint32_t marks;
     /* The claims (claim.c). */
@@ -142,6 +145,10 @@ void rig_reopen(struct rig *r, const struct rig_config *config);
 void rig_halt(struct rig *r);
 /* Takes everything down; what the driver left is a finding. Called by the suite at the end. */
 void rig_close(struct rig *r);
+
+/* The check's own protocol is about to break this rule: until the next call (NULL: none) what the
+ * runtime finds of it is counted, not reported. Returns how often the last one was broken. */
+unsigned rig_excuse(struct rig *r, const char *rule);
 
 bool rig_has_wire(const struct rig *r);
 /* The same sequence for the same seed. */

@@ -295,6 +295,14 @@ void rig_return_held(struct rig *r)
         NdisReturnNetBufferLists(p->binding, first, 0);
 }
 
+/* They are the protocol's again: what the card still reads of them is wrong. */
+static void overwrite(const NET_BUFFER_LIST *nbl)
+{
+    const NET_BUFFER *nb = nbl->FirstNetBuffer;
+
+    memset(nbl->ProtocolReserved[0], 0xcc, nb->DataOffset + nb->DataLength);
+}
+
 /* NBLs are freed by rig_forget, after the check has looked at them. */
 static VOID NTAPI RigSendComplete(NDIS_HANDLE ProtocolBindingContext,
                                   PNET_BUFFER_LIST NetBufferList, ULONG SendCompleteFlags)
@@ -307,6 +315,8 @@ static VOID NTAPI RigSendComplete(NDIS_HANDLE ProtocolBindingContext,
         p->completed[p->completed_count % RIG_RECORDS] = (struct rig_completed){
             nbl, nbl->Status, (uintptr_t)nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo],
             (uintptr_t)nbl->NetBufferListInfo[TcpIpChecksumNetBufferListInfo]};
+        if (p->rig->overwrite)
+            overwrite(nbl);
         p->completed_count++;
     }
     pthread_cond_broadcast(&p->rig->changed);
