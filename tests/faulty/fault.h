@@ -25,6 +25,10 @@ struct fault_import {
     void *function;   /* what it gets; may call the real one by its name */
 };
 
+struct fault_segment;
+/* MEND: it goes with checksums made right. */
+enum segment_fate { SEGMENT_GOES, SEGMENT_MEND, SEGMENT_LOST };
+
 struct fault {
     const char *id; /* the row that it breaks; NULL: a variant */
     const char *name, *what;
@@ -70,6 +74,11 @@ struct fault {
     void (*oid_restore)(struct ndis_adapter *a);
     /* Who hears of a status indication. */
     void (*bindings_status)(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
+    /* Large sends, see below (cut.c). */
+    enum segment_fate (*segment)(struct fault_segment *s);
+    bool (*extra)(struct fault_segment *s);
+    void (*cut)(struct frame *f, enum frame_id_mode *mode);
+    NET_BUFFER_LIST *(*send)(NET_BUFFER_LIST *chain);
 };
 
 #define FAULT(id_text, fault_name, what_text, ...)                                                 \
@@ -111,3 +120,38 @@ unsigned frame_number(void);
 /* wire_out: the TCP or UDP checksum, or the IPv4 header checksum, comes out wrong. */
 bool spoil_transport(uint8_t *frame, uint32_t *len);
 bool spoil_ip(uint8_t *frame, uint32_t *len);
+
+/* ---- Large sends (cut.c) -------------------------------------------------------------------- */
+
+/* What the protocol handed down, as it was then: the latest large send of that packet. */
+struct fault_sent {
+    const NET_BUFFER_LIST *nbl;
+    NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO slot;
+    uint32_t l4, bytes;    /* by the slot; of the frame */
+    unsigned mdls, chain;  /* chain: NBLs handed down together */
+    bool checksum, tagged; /* those slots are not 0 */
+    bool odd;              /* an MDL but the last one has an odd length */
+    uint32_t head_len;
+    uint8_t head[192];
+};
+/* By its NBL, NULL when that was none; by ports and sequence number, zeroes when there is none. */
+const struct fault_sent *sent_nbl(const NET_BUFFER_LIST *nbl);
+const struct fault_sent *sent_packet(const uint8_t *tcp);
+/* Its headers, read as far as they go (a template's length may be 0). NULL: no TCP or UDP. */
+struct fields *sent_fields(const struct fault_sent *s);
+
+/*
+ * A frame that the card has cut off a large send; fault->segment may change it. fault->extra is
+ * asked once after the last one for a frame more: bytes hold the template's headers then, len
+ * theirs; true: it goes, checksums made right. fault->cut comes before either and may change what
+ * the card takes for MSS. fault->send changes a chain on its way into NDIS.
+ */
+struct fault_segment {
+    uint8_t *bytes;
+    uint32_t len;
+    unsigned index, count;
+    uint32_t mss;
+    struct fields *f;
+    const struct fault_sent *sent; /* never NULL; zeroes when it is not known */
+    bool v1;
+};
