@@ -13,7 +13,10 @@ enum {
     IP4_LEN_AT = 2,
     IP4_ID_AT = 4,
     IP4_LEN_MAX = 0xffff,
+    TCP_FLAGS_AT = 13,
     TCP_CSUM_AT = 16,
+    TCP_URGENT_AT = 18,
+    TCP_SYN_RST_URG = 0x26,
     UDP_CSUM_AT = 6
 };
 
@@ -125,6 +128,12 @@ void tcpip_config_copy(NDIS_OFFLOAD *dst, const NDIS_OFFLOAD *src, ULONG bytes)
 static bool plain_ethernet(const struct frame_layers *l)
 {
     return (l->flags & (FRAME_HAS_VLAN | FRAME_HAS_SNAP | FRAME_IS_FRAGMENT)) == 0;
+}
+
+/* LSO1-12. Fragments are not plain Ethernet here. */
+static bool never_cut(const uint8_t *tcp)
+{
+    return tcp[TCP_FLAGS_AT] & TCP_SYN_RST_URG || tcp[TCP_URGENT_AT] || tcp[TCP_URGENT_AT + 1];
 }
 
 static bool offers_large(const struct tcpip_offers *o, const struct frame_layers *l,
@@ -240,7 +249,7 @@ enum tcpip_request tcpip_request_write(struct tcpip *t, const struct tcpip_offer
     if (large) {
         if (l.payload_offset == 0 || l.l4_proto != PROTO_TCP || f->offload.mss == 0)
             return TCPIP_REQUEST_MALFORMED;
-        if (!offers_large(offers, &l, f))
+        if (never_cut(s->data + l.l4_offset) || !offers_large(offers, &l, f))
             return TCPIP_REQUEST_SEGMENT;
         large_write(t, s, f, &l, offers->lso4_is_v1);
         return TCPIP_REQUEST_DONE;
