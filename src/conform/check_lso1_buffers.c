@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How a large send is handed down: MDLs, sizes, header offsets; order among several. */
-#include "conform/large.h"
+#include "conform/large_stack.h"
 
 /* The frames of the same send out of one buffer, to compare with. */
 static struct cut whole;
@@ -29,6 +29,12 @@ static void try_splits(struct rig *r, const struct packet *k, enum large_kind ki
         expect_same_frames(r, &c, &whole);
 }
 
+static void headers_first(struct rig *r, const struct large_asked *a)
+{
+    expect(r, a->nbl->first_mdl >= a->from->payload, "the protocol's first MDL", "all headers",
+           "%u of %u bytes", a->nbl->first_mdl, a->from->payload);
+}
+
 CHECK("LSO1-24", headers_in_an_mdl_of_their_own)
 {
     rig_open(r, NULL);
@@ -44,6 +50,7 @@ CHECK("LSO1-24", headers_in_an_mdl_of_their_own)
         for (unsigned i = 0; i < ARRAY_LEN(splits); i++)
             try_splits(r, k, kind, &(struct ask){.splits = splits[i]});
     }
+    large_protocol(r, headers_first);
 }
 
 /* Headers and a few bytes more, then pieces of one size. */
@@ -90,6 +97,12 @@ static uint32_t data_in_all(const struct cut *c)
     return n;
 }
 
+static void not_too_much(struct rig *r, const struct large_asked *a)
+{
+    expect_between(r, "TCP data that the protocol hands down", a->nbl->len - a->from->payload, 1,
+                   a->max);
+}
+
 CHECK("LSO1-26", the_largest_size_in_force)
 {
     rig_open(r, NULL);
@@ -107,6 +120,13 @@ CHECK("LSO1-26", the_largest_size_in_force)
                 expect_equal(r, "bytes of TCP data in all frames", data_in_all(c), c->payload);
         }
     }
+    large_protocol(r, not_too_much);
+}
+
+static void short_headers(struct rig *r, const struct large_asked *a)
+{
+    expect_between(r, "header bytes that the protocol hands down", a->from->payload, 1,
+                   NDIS_LARGE_SEND_OFFLOAD_MAX_HEADER_LENGTH);
 }
 
 CHECK("LSO1-27", headers_of_more_than_128_bytes)
@@ -127,9 +147,17 @@ CHECK("LSO1-27", headers_of_more_than_128_bytes)
                 large_refused(r, k, kind, &(struct ask){.lso = large_ask(k, kind, 1000)});
         }
     }
+    large_protocol(r, short_headers);
 }
 
 /* ---- Version 1's own ------------------------------------------------------------------------ */
+
+static void real_length(struct rig *r, const struct large_asked *a)
+{
+    if (a->kind == LARGE_V1)
+        expect_equal(r, "Total Length that the protocol writes", a->f.ip_total,
+                     a->nbl->len - a->f.l3);
+}
 
 /* More bytes in the buffer than the IPv4 header speaks of: they are no data. */
 CHECK("LSO1-21", version_1_takes_the_length_from_the_ip_header)
@@ -150,6 +178,13 @@ CHECK("LSO1-21", version_1_takes_the_length_from_the_ip_header)
         else
             expect_equal(r, "frames of a send that failed", c->count, 0);
     }
+    large_protocol(r, real_length);
+}
+
+static void version_1_is_ip4(struct rig *r, const struct large_asked *a)
+{
+    if (a->kind == LARGE_V1)
+        expect_equal(r, "IP version of the protocol's packet", a->f.version, 4);
 }
 
 CHECK("LSO1-22", no_version_1_on_ipv6)
@@ -163,6 +198,7 @@ CHECK("LSO1-22", no_version_1_on_ipv6)
         naive_put(k->bytes + k->l3 + 4, 2, k->len - k->l3 - 40);
         large_refused(r, k, LARGE_V1, &(struct ask){.lso = ask_lso1(1000, k->l4)});
     }
+    large_protocol(r, version_1_is_ip4);
 }
 
 static struct cut_field sequence(const struct cut *c, unsigned i)
@@ -176,6 +212,13 @@ static struct cut_field sequence(const struct cut *c, unsigned i)
         .bytes = 4,
         .got = k->l4 + 8 <= c->field[i].len ? naive_get(c->field[i].bytes + k->l4 + 4, 4) : 0,
         .want = (uint32_t)(naive_get(k->bytes + k->l4 + 4, 4) + i * c->mss)};
+}
+
+static void offset_of_version_1(struct rig *r, const struct large_asked *a)
+{
+    if (a->kind == LARGE_V1)
+        expect_equal(r, "TcpHeaderOffset of the protocol", a->slot.LsoV1Transmit.TcpHeaderOffset,
+                     a->from->l4);
 }
 
 /* A header that begins elsewhere than at 34: options of 8 bytes, a tag. */
@@ -198,6 +241,7 @@ CHECK("LSO1-23", version_1_finds_the_tcp_header_by_its_offset)
         c = large_try(r, LARGE_V1, &recipe, 1000);
         cut_fields(r, c, sequence);
     }
+    large_protocol(r, offset_of_version_1);
 }
 
 /* ---- Order ---------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a large send is cut: lengths, number of frames, sequence numbers, data. */
-#include "conform/large.h"
+#include "conform/large_stack.h"
 
 /* Just past a frame's end, just before, at it: of several frames. */
 static uint32_t odd_size(unsigned i, uint32_t mss)
@@ -71,6 +71,11 @@ static void try_options(struct rig *r, enum large_kind kind, uint32_t mss)
     }
 }
 
+static void mss_as_linux_has_it(struct rig *r, const struct large_asked *a)
+{
+    expect_equal(r, "MSS in the slot", a->slot.LsoV2Transmit.MSS, a->mss);
+}
+
 CHECK("LSO1-2", options_do_not_count_against_the_mss)
 {
     static const uint32_t segments[] = {1000, 536, 1337};
@@ -81,6 +86,7 @@ CHECK("LSO1-2", options_do_not_count_against_the_mss)
         for (unsigned i = 0; i < ARRAY_LEN(segments); i++)
             try_options(r, kind, segments[i]);
     }
+    large_protocol(r, mss_as_linux_has_it);
 }
 
 static struct cut_field length(const struct cut *c, unsigned i)
@@ -137,6 +143,14 @@ CHECK("LSO1-4", joined_frames_are_the_original)
     }
 }
 
+static void not_too_few(struct rig *r, const struct large_asked *a)
+{
+    uint32_t frames = (a->nbl->len - a->from->payload + a->mss - 1) / a->mss;
+
+    expect(r, frames >= a->min, "frames that are asked for", "at least MinSegmentCount", "%u of %u",
+           frames, a->min);
+}
+
 CHECK("LSO1-5", as_many_frames_as_the_data_takes)
 {
     rig_open(r, NULL);
@@ -155,6 +169,7 @@ CHECK("LSO1-5", as_many_frames_as_the_data_takes)
                 expect_equal(r, "frames on the wire", c->count, frames[i / 3]);
         }
     }
+    large_protocol(r, not_too_few);
 }
 
 static struct cut_field sequence(const struct cut *c, unsigned i)
@@ -167,6 +182,12 @@ static struct cut_field sequence(const struct cut *c, unsigned i)
                               .bytes = 4,
                               .got = c->field[i].seq,
                               .want = (uint32_t)(naive_get(k->bytes + k->l4 + 4, 4) + i * c->mss)};
+}
+
+static void number_of_first_byte(struct rig *r, const struct large_asked *a)
+{
+    expect_equal(r, "sequence number of the template", a->f.seq,
+                 naive_get(a->from->bytes + a->from->l4 + 4, 4));
 }
 
 CHECK("LSO1-6", sequence_numbers_count_and_wrap)
@@ -183,4 +204,5 @@ CHECK("LSO1-6", sequence_numbers_count_and_wrap)
             cut_fields(r, large_try(r, kind, &recipe, 1000), sequence);
         }
     }
+    large_protocol(r, number_of_first_byte);
 }

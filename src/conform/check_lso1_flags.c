@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* TCP flags of the frames of a large send. */
-#include "conform/large.h"
+#include "conform/large_stack.h"
 
 static const struct cut *flags_cut(struct rig *r, enum large_kind kind, uint8_t flags)
 {
@@ -142,6 +142,16 @@ static void refused_or_copied(struct rig *r, struct packet *k, enum large_kind k
     cut_copied(r, c, bits);
 }
 
+static void never_asked(struct rig *r, const struct large_asked *a)
+{
+    bool odd =
+        a->f.flags & (TCP_SYN | TCP_RST | TCP_URG) || a->f.urgent != 0 || a->f.ip_fragment & 0x3fff;
+
+    expect(r, !odd, "large send of what is never cut", "not asked for",
+           "flags 0x%02x, urgent pointer %u, fragment word 0x%04x", a->f.flags, a->f.urgent,
+           a->f.ip_fragment);
+}
+
 CHECK("LSO1-12", what_is_never_offloaded_is_refused_or_copied)
 {
     static const uint8_t flags[] = {TCP_SYN, TCP_RST, TCP_URG, TCP_SYN | TCP_ACK,
@@ -177,4 +187,5 @@ CHECK("LSO1-12", what_is_never_offloaded_is_refused_or_copied)
             r, urgent, kind,
             &(struct cut_range){.name = "urgent pointer", .base = CUT_TCP, .at = 18, .bytes = 2});
     }
+    large_protocol(r, never_asked);
 }

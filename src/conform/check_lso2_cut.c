@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Version 2: whole frames against a slow cutter, lengths, Identification, sizes above 64 KB. */
-#include "conform/large.h"
+#include "conform/large_stack.h"
 
 /* ---- The slow cutter ------------------------------------------------------------------------ */
 
@@ -76,6 +76,12 @@ CHECK("LSO2-1", rows_of_both_versions_hold)
 
 /* ---- Lengths -------------------------------------------------------------------------------- */
 
+static void length_0(struct rig *r, const struct large_asked *a)
+{
+    if (a->kind == LARGE_V2_IP4)
+        expect_equal(r, "Total Length that the protocol writes", a->f.ip_total, 0);
+}
+
 /* Bytes in the last MDL behind the frame belong to nobody. */
 CHECK("LSO2-4", ipv4_length_comes_from_the_net_buffer)
 {
@@ -105,6 +111,7 @@ CHECK("LSO2-4", ipv4_length_comes_from_the_net_buffer)
               k->len - behind[i], behind[i]);
         expect_equal(r, "bytes of TCP data in all frames", data, 3600);
     }
+    large_protocol(r, length_0);
 }
 
 /* No frame is padded here. */
@@ -188,8 +195,15 @@ CHECK("LSO2-7", identification_wraps_at_7fff)
     each_id(r, (const uint16_t[]){0x7ffe, 0x7fff, 0x7ffd, 0, 0x1234}, 5);
 }
 
+static void id_in_15_bits(struct rig *r, const struct large_asked *a)
+{
+    if (a->kind == LARGE_V2_IP4)
+        expect_between(r, "Identification that the protocol writes", a->f.ip_id, 0, 0x7fff);
+}
+
 CHECK("LSO2-8", identification_of_8000_or_more)
 {
     rig_open(r, NULL);
     each_id(r, (const uint16_t[]){0x8000, 0x9234, 0xfff0}, 3);
+    large_protocol(r, id_in_15_bits);
 }

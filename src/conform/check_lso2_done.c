@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Version 2: switches, completion, more than one NET_BUFFER, both versions side by side. */
-#include "conform/large.h"
+#include "conform/large_stack.h"
 #include "conform/suite.h"
 
 /* ---- Switches ------------------------------------------------------------------------------- */
@@ -105,6 +105,12 @@ static void expect_not_across(struct rig *r, const struct rig_seen *seen, unsign
     }
 }
 
+static void one_of_version_2(struct rig *r, const struct large_asked *a)
+{
+    if (a->kind != LARGE_V1)
+        expect_equal(r, "NET_BUFFERs in the protocol's NBL", a->nbl->net_buffers, 1);
+}
+
 CHECK("LSO2-15", a_second_net_buffer_is_not_cut_across)
 {
     static struct rig_seen seen[64];
@@ -135,6 +141,7 @@ CHECK("LSO2-15", a_second_net_buffer_is_not_cut_across)
         expect_equal(r, "times that the checker names the protocol", told, 1);
         expect_not_across(r, seen, n, k);
     }
+    large_protocol(r, one_of_version_2);
 }
 
 /* ---- Completion ----------------------------------------------------------------------------- */

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Version 2: headers found by their offset and repeated in every frame. */
-#include "conform/large.h"
+#include "conform/large_stack.h"
+
+static void version_of_the_packet(struct rig *r, const struct large_asked *a)
+{
+    if (a->kind != LARGE_V1)
+        expect_equal(r, "IPVersion in the protocol's slot", a->slot.LsoV2Transmit.IPVersion,
+                     a->from->version == 6);
+}
 
 /* The packet's version counts, whatever the slot says, or nothing leaves. */
 CHECK("LSO2-2", ip_version_that_is_not_the_packets)
@@ -32,6 +39,7 @@ CHECK("LSO2-2", ip_version_that_is_not_the_packets)
                 break;
         }
     }
+    large_protocol(r, version_of_the_packet);
 }
 
 /* ---- TcpHeaderOffset ------------------------------------------------------------------------ */
@@ -60,6 +68,13 @@ static bool shape_listed(const struct rig *r, enum large_kind kind, unsigned sha
             large_encapsulated(r, kind, NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED));
 }
 
+static void offset_of_version_2(struct rig *r, const struct large_asked *a)
+{
+    if (a->kind != LARGE_V1)
+        expect_equal(r, "TcpHeaderOffset of the protocol", a->slot.LsoV2Transmit.TcpHeaderOffset,
+                     a->from->l4);
+}
+
 CHECK("LSO2-9", tcp_header_found_by_its_offset)
 {
     rig_open(r, NULL);
@@ -79,6 +94,7 @@ CHECK("LSO2-9", tcp_header_found_by_its_offset)
             cut_fields(r, large_try(r, kind, &recipe, 1000), sequence);
         }
     }
+    large_protocol(r, offset_of_version_2);
 }
 
 /* ---- The template --------------------------------------------------------------------------- */

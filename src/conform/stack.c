@@ -117,6 +117,8 @@ static void on_send(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
         n->lso = (uintptr_t)nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo];
         n->tag = (uintptr_t)nbl->NetBufferListInfo[Ieee8021QNetBufferListInfo];
         n->len = nbl->FirstNetBuffer->DataLength;
+        n->first_mdl = MmGetMdlByteCount(nbl->FirstNetBuffer->CurrentMdl) -
+                       nbl->FirstNetBuffer->CurrentMdlOffset;
         n->bytes = malloc((size_t)n->len + 1);
         invariant(n->bytes);
         protocol_copy_data(nbl->FirstNetBuffer, n->bytes);

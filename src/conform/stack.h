@@ -46,6 +46,7 @@ struct stack_nbl {
     uintptr_t checksum, lso, tag; /* slots */
     uint8_t *bytes;
     uint32_t len;
+    uint32_t first_mdl; /* bytes of the frame that its first MDL holds */
     unsigned net_buffers;
 };
 /* What one frame of Linux's became. */

@@ -139,15 +139,23 @@ static struct fault_segment segment_of(const struct frame_segmenter *s, uint8_t 
     return g;
 }
 
+/* The overlying protocol cuts, too, what the driver does not take: not our business. */
+static bool asked(const struct frame_segmenter *s)
+{
+    return fault && sent_packet(s->header + s->layers.l4_offset)->slot.Value;
+}
+
 enum frame_segment_error __wrap_frame_segment_begin(struct frame_segmenter *s,
                                                     const struct frame *f,
                                                     enum frame_id_mode id_mode)
 {
     struct frame changed = *f;
+    enum frame_segment_error error = __real_frame_segment_begin(s, f, id_mode);
 
     extra_asked = false;
-    if (fault && fault->cut)
-        fault->cut(&changed, &id_mode);
+    if (error || !asked(s) || !fault->cut)
+        return error;
+    fault->cut(&changed, &id_mode);
     return __real_frame_segment_begin(s, &changed, id_mode);
 }
 
@@ -160,7 +168,7 @@ static bool more(const struct frame_segmenter *s)
 int __wrap_frame_segment_next(struct frame_segmenter *s, uint8_t *header, struct frame_span *out,
                               uint32_t out_max, uint32_t *len)
 {
-    if (fault && (fault->segment || fault->extra) && more(s))
+    if (asked(s) && (fault->segment || fault->extra) && more(s))
         return -1;
     return __real_frame_segment_next(s, header, out, out_max, len);
 }
@@ -169,7 +177,7 @@ static uint32_t ask_extra(struct frame_segmenter *s, uint8_t *dst)
 {
     struct fault_segment g;
 
-    if (!fault || !fault->extra || extra_asked)
+    if (!asked(s) || !fault->extra || extra_asked)
         return 0;
     extra_asked = true;
     memcpy(dst, s->header, s->header_len);
@@ -188,7 +196,7 @@ uint32_t __wrap_frame_segment_next_copy(struct frame_segmenter *s, uint8_t *dst)
         struct fault_segment g = segment_of(s, dst, len, s->next - 1);
         enum segment_fate fate = SEGMENT_GOES;
 
-        if (fault && fault->segment && g.f)
+        if (asked(s) && fault->segment && g.f)
             fate = fault->segment(&g);
         if (fate == SEGMENT_LOST)
             continue;

@@ -3,10 +3,9 @@
  * Identification, what is copied. */
 #include "fault.h"
 
-/* Every frame of version 2 is part of LSO2-1, which compares whole frames; and those of the
- * overlying protocol of ENC-18. */
+/* Every frame of version 2 is part of LSO2-1, which compares whole frames. */
 #define SEGMENT_FAULT(id, name, what, ...)                                                         \
-    FAULT(id, name, what, .maybe = "LSO2-1,ENC-18", .segment = name, ##__VA_ARGS__)
+    FAULT(id, name, what, .maybe = "LSO2-1", .segment = name, ##__VA_ARGS__)
 
 static uint8_t *ip_of(struct fault_segment *s)
 {

@@ -167,7 +167,7 @@ static void all_of_the_mdl(NET_BUFFER_LIST *nbl, const struct fault_sent *s)
     if (!is_v1(s) && naive_get(s->head + 12, 2) == 0x0800 && !nb->CurrentMdl->Next)
         nb->DataLength = MmGetMdlByteCount(nb->CurrentMdl) - nb->CurrentMdlOffset;
 }
-SEND_FAULT("LSO2-4", all_of_the_mdl, "the length is the MDL's");
+SEND_FAULT("LSO2-4", all_of_the_mdl, "the length is the MDL's", .maybe = "LSO1-26");
 
 /* A tag from the slot counts as part of the frame that was handed down. */
 static void count_tag(struct frame *f, enum frame_id_mode *mode)
