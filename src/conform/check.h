@@ -77,6 +77,9 @@ __attribute__((format(printf, 5, 6))) bool expect(struct rig *r, bool holds, con
 /* The same, but only advice: a warning when it does not hold. */
 __attribute__((format(printf, 5, 6))) bool advise(struct rig *r, bool holds, const char *field,
                                                   const char *want, const char *fmt, ...);
+/* While on, nothing is counted or reported: for finding out whether something works at all, before
+ * what the row says about it is judged. */
+void hush(struct rig *r, bool on);
 /* Something worth showing with a check that holds: how many frames, what was indicated. */
 __attribute__((format(printf, 2, 3))) void note(struct rig *r, const char *fmt, ...);
 

@@ -144,11 +144,18 @@ void cannot(struct rig *r, const char *fmt, ...)
 
 /* ---- Claims --------------------------------------------------------------------------------- */
 
+void hush(struct rig *r, bool on)
+{
+    r->hushed = on;
+}
+
 bool expect(struct rig *r, bool holds, const char *field, const char *want, const char *fmt, ...)
 {
     char got[240];
     va_list ap;
 
+    if (r->hushed)
+        return holds;
     r->comparisons++;
     if (holds)
         return true;
@@ -164,6 +171,8 @@ bool advise(struct rig *r, bool holds, const char *field, const char *want, cons
     char got[240];
     va_list ap;
 
+    if (r->hushed)
+        return holds;
     r->comparisons++;
     if (holds)
         return true;
@@ -260,8 +269,8 @@ bool expect_status(struct rig *r, const char *field, NDIS_STATUS got, enum accep
     for (unsigned i = 0; i < sets[set].count; i++) {
         if (got != sets[set].members[i])
             continue;
-        r->comparisons++;
-        if (i > 0 && sets[set].preferred)
+        r->comparisons += !r->hushed;
+        if (i > 0 && sets[set].preferred && !r->hushed)
             say_compared(r, EVIDENCE_WARNING, field, sets[set].name, status_name(got));
         return true;
     }

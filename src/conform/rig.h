@@ -123,6 +123,7 @@ struct rig {
     /* The claims (claim.c). */
     struct evidence said;
     uint32_t comparisons;
+    bool hushed;
 };
 
 /* ---- Life ----------------------------------------------------------------------------------- */

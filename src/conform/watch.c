@@ -35,8 +35,12 @@ static unsigned chain_length(const NET_BUFFER_LIST *nbl)
 static void on_state(void *arg, struct ndis_adapter *a, enum ndis_adapter_state from,
                      enum ndis_adapter_state to)
 {
+    const struct ndis_observer *also = also_shown;
+
     (void)arg;
     add(a, (struct watch_event){.kind = WATCH_STATE, .from = from, .state = to});
+    if (also && also->state)
+        also->state(also->arg, a, from, to);
 }
 
 static void on_status(void *arg, struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
