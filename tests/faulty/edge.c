@@ -146,6 +146,8 @@ nt_function __wrap_nt_export_find(const char *name)
         if (fault->imports[i].name && strcmp(fault->imports[i].name, name) == 0)
             return (nt_function)fault->imports[i].function;
     }
+    if (fault && fault->offload && edge_config_import(name))
+        return (nt_function)edge_config_import(name);
     if (fault && strcmp(name, "NdisMRegisterMiniportDriver") == 0)
         return (nt_function)RegisterMiniportDriver;
     return __real_nt_export_find(name);

@@ -20,6 +20,9 @@
 struct ndis_binding;
 struct ndis_keywords;
 
+/* Where an NDIS_OFFLOAD that the driver reports stands. */
+enum fault_view { FAULT_HARDWARE, FAULT_DEFAULT, FAULT_INDICATED_HARDWARE, FAULT_INDICATED };
+
 struct fault_import {
     const char *name; /* what the driver imports */
     void *function;   /* what it gets; may call the real one by its name */
@@ -39,6 +42,16 @@ struct fault {
     struct fault_import imports[4];
     /* Changes what the driver registers; `driver` has what was there. */
     void (*handlers)(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c);
+    /* Changes each NDIS_OFFLOAD that the driver reports (edge_config.c, as those up to strict). */
+    void (*offload)(NDIS_OFFLOAD *o, enum fault_view view);
+    /* The adapter has come to that state. */
+    void (*state)(struct ndis_adapter *a, enum ndis_adapter_state to);
+    /* The administrator's GUIDs; may call host_wmi_... */
+    NDIS_STATUS (*wmi_query)(struct ndis_adapter *a, const GUID *guid, void *buffer, ULONG *bytes);
+    NDIS_STATUS (*wmi_set)(struct ndis_adapter *a, const GUID *guid, const void *buffer,
+                           ULONG bytes);
+    void (*wmi_event)(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
+    bool strict; /* the row is advice: the suite runs strict, where a warning counts */
     /* A frame on its way from the card to the wire; room for FAULT_FRAME bytes. False: it is lost.
      */
     bool (*wire_out)(uint8_t *frame, uint32_t *len);
@@ -80,6 +93,13 @@ struct fault {
     void (*cut)(struct frame *f, enum frame_id_mode *mode);
     NET_BUFFER_LIST *(*send)(NET_BUFFER_LIST *chain);
 };
+
+/* The real ones. */
+NDIS_STATUS host_wmi_query(struct ndis_adapter *a, const GUID *guid, void *buffer, ULONG *bytes);
+NDIS_STATUS host_wmi_set(struct ndis_adapter *a, const GUID *guid, const void *buffer, ULONG bytes);
+void host_wmi_event(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
+/* For edge.c: what the driver imports in place of that function, for fault->offload; or NULL. */
+void *edge_config_import(const char *name);
 
 #define FAULT(id_text, fault_name, what_text, ...)                                                 \
     __attribute__((section("faults"), used,                                                        \
