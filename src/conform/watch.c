@@ -5,11 +5,16 @@
 #include "nt/processor.h"
 
 #include <pthread.h>
+#include <strings.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct watch_event *events;
 static unsigned count;
 static struct watch_attributes attributes;
+static struct {
+    char text[64];
+} read_names[256]; /* values of the configuration that were asked for */
+static unsigned read_name_count;
 static const struct ndis_observer *_Atomic also_shown;
 
 static void add(const struct ndis_adapter *a, struct watch_event e)
@@ -147,6 +152,25 @@ static void on_receive(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first
     add(a, (struct watch_event){.kind = WATCH_RECEIVE, .code = flags, .nbls = chain_length(first)});
 }
 
+static bool knows_name(const char *name)
+{
+    for (unsigned i = 0; i < read_name_count; i++) {
+        if (strcasecmp(read_names[i].text, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void on_keyword(void *arg, const char *name, NDIS_STATUS status)
+{
+    (void)arg;
+    (void)status;
+    pthread_mutex_lock(&mutex);
+    if (!knows_name(name) && read_name_count < ARRAY_LEN(read_names))
+        snprintf(read_names[read_name_count++].text, sizeof read_names[0].text, "%s", name);
+    pthread_mutex_unlock(&mutex);
+}
+
 static const struct ndis_observer observer = {
     .state = on_state,
     .status = on_status,
@@ -155,6 +179,7 @@ static const struct ndis_observer observer = {
     .send = on_send,
     .send_complete = on_send_complete,
     .receive = on_receive,
+    .keyword = on_keyword,
 };
 
 void watch_begin(void)
@@ -162,7 +187,7 @@ void watch_begin(void)
     if (!events)
         events = calloc(WATCH_EVENTS, sizeof *events);
     invariant(events);
-    count = 0;
+    count = read_name_count = 0;
     memset(&attributes, 0, sizeof attributes);
     ndis_set_observer(&observer);
 }
@@ -210,6 +235,16 @@ int watch_find_state(unsigned at, enum ndis_adapter_state to)
 const struct watch_attributes *watch_attributes(void)
 {
     return &attributes;
+}
+
+bool watch_read_keyword(const char *name)
+{
+    bool known;
+
+    pthread_mutex_lock(&mutex);
+    known = knows_name(name);
+    pthread_mutex_unlock(&mutex);
+    return known;
 }
 
 bool watch_lists_oid(NDIS_OID oid)

@@ -56,5 +56,7 @@ const struct watch_event *watch_at(unsigned index); /* NULL past the end */
 int watch_find(unsigned at, enum watch_kind kind, uint32_t code);
 int watch_find_state(unsigned at, enum ndis_adapter_state to);
 const struct watch_attributes *watch_attributes(void);
+/* Somebody asked for that value of the configuration, and whether it was there or not. */
+bool watch_read_keyword(const char *name);
 /* The driver names the OID as one that it handles. */
 bool watch_lists_oid(NDIS_OID oid);

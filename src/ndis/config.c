@@ -352,6 +352,8 @@ VOID NTAPI NdisReadConfiguration(PNDIS_STATUS Status, PNDIS_CONFIGURATION_PARAME
     *Status = read_value(c, name, ParameterType, &b);
     if (b && *Status == NDIS_STATUS_SUCCESS)
         *ParameterValue = &b->parameter;
+    if (ndis_observer_ && ndis_observer_->keyword)
+        ndis_observer_->keyword(ndis_observer_->arg, name, *Status);
 }
 NT_EXPORT(NdisReadConfiguration);
 

@@ -177,6 +177,8 @@ struct ndis_observer {
     void (*send_complete)(void *arg, struct ndis_adapter *a,
                           NET_BUFFER_LIST *first); /* before the protocol sees it */
     void (*receive)(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first, ULONG flags);
+    /* A driver read a value of its configuration; status: what it was answered. */
+    void (*keyword)(void *arg, const char *name, NDIS_STATUS status);
     void *arg;
 };
 void ndis_set_observer(const struct ndis_observer *o);
