@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where faults come in: imports and handlers of the driver, frames that leave, host functions. */
-#include "fault.h"
+#include "edge.h"
 
 #include "ndis/adapter.h"
 #include "nt/export.h"
@@ -12,6 +12,7 @@ NDIS_PROTOCOL_DRIVER_CHARACTERISTICS protocol;
 NDIS_HANDLE driver_adapter;
 
 static struct port *wire; /* the card's end */
+static uint64_t withheld;
 static unsigned number;
 
 nt_function __real_nt_export_find(const char *name);
@@ -140,6 +141,22 @@ static NDIS_STATUS NTAPI RegisterMiniportDriver(
                                        NdisMiniportDriverHandle);
 }
 
+static VOID NTAPI IndicateReceive(NDIS_HANDLE MiniportAdapterHandle,
+                                  PNET_BUFFER_LIST NetBufferLists, NDIS_PORT_NUMBER PortNumber,
+                                  ULONG NumberOfNetBufferLists, ULONG ReceiveFlags)
+{
+    for (NET_BUFFER_LIST *nbl = NetBufferLists; nbl; nbl = nbl->Next) {
+        const NET_BUFFER *nb = nbl->FirstNetBuffer;
+        uint8_t *at = MmGetSystemAddressForMdlSafe(nb->CurrentMdl, NormalPagePriority);
+
+        fault->indicate(
+            nbl, at + nb->CurrentMdlOffset,
+            MIN_OF(MmGetMdlByteCount(nb->CurrentMdl) - nb->CurrentMdlOffset, nb->DataLength));
+    }
+    NdisMIndicateReceiveNetBufferLists(MiniportAdapterHandle, NetBufferLists, PortNumber,
+                                       NumberOfNetBufferLists, ReceiveFlags);
+}
+
 nt_function __wrap_nt_export_find(const char *name)
 {
     for (size_t i = 0; fault && i < ARRAY_LEN(fault->imports); i++) {
@@ -150,6 +167,10 @@ nt_function __wrap_nt_export_find(const char *name)
         return (nt_function)edge_config_import(name);
     if (fault && strcmp(name, "NdisMRegisterMiniportDriver") == 0)
         return (nt_function)RegisterMiniportDriver;
+    if (fault && fault->keyword && strcmp(name, "NdisReadConfiguration") == 0)
+        return (nt_function)edge_read_configuration;
+    if (fault && fault->indicate && strcmp(name, "NdisMIndicateReceiveNetBufferLists") == 0)
+        return (nt_function)IndicateReceive;
     return __real_nt_export_find(name);
 }
 
@@ -159,6 +180,7 @@ int __wrap_nic_new(const struct nic_config *config, struct port *w, struct nic *
                    struct why *why)
 {
     wire = w;
+    withheld = config->features_withheld;
     return __real_nic_new(config, w, out, why);
 }
 
@@ -188,15 +210,31 @@ static unsigned send_changed(struct port *p, const struct frame *f)
     return __real_port_tx(p, &changed, 1);
 }
 
+static bool is_lost(const struct frame *f)
+{
+    static uint8_t bytes[FAULT_FRAME];
+    uint32_t len = (uint32_t)frame_pull(f, 0, bytes, sizeof bytes);
+
+    return !is_mark(bytes, len) && !fault->wire_in(bytes, len);
+}
+
 unsigned __wrap_port_tx(struct port *p, const struct frame *frames, unsigned n)
 {
     unsigned gone = 0;
+
+    if (fault && fault->wire_in && wire && p == port_cable_peer(wire) && n == 1 && is_lost(frames))
+        return 1;
 
     if (!fault || !fault->wire_out || p != wire)
         return __real_port_tx(p, frames, n);
     for (unsigned i = 0; i < n; i++)
         gone += send_changed(p, &frames[i]);
     return gone;
+}
+
+uint64_t fault_withheld(void)
+{
+    return withheld;
 }
 
 unsigned frame_number(void)

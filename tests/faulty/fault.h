@@ -92,6 +92,20 @@ struct fault {
     bool (*extra)(struct fault_segment *s);
     void (*cut)(struct frame *f, enum frame_id_mode *mode);
     NET_BUFFER_LIST *(*send)(NET_BUFFER_LIST *chain);
+    /* An NBL that the driver indicates, before NDIS sees it; its headers at least lie in frame. */
+    void (*indicate)(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len);
+    /* A frame on its way from the check to the card. False: it is lost. */
+    bool (*wire_in)(uint8_t *frame, uint32_t len);
+    /* The driver reads a keyword as a number, and would get *value if it is `there`. Whether it
+     * gets one. */
+    bool (*keyword)(const char *name, bool there, ULONG *value);
+    /* The same for a protocol that asks NDIS on its own behalf. */
+    bool (*host_keyword)(const char *name, bool there, ULONG *value);
+    /* The adapter's key, when the .inf was applied and the check's own keywords are not there. */
+    void (*installed)(struct reg_key *key);
+    /* Right before NDIS initializes an adapter. */
+    void (*before_initialize)(void);
+    const char *arg; /* for the functions above, where one serves several faults */
 };
 
 /* The real ones. */
@@ -130,6 +144,12 @@ void host_bindings_status(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *
 NDIS_STATUS NTAPI host_oid_request(NDIS_HANDLE binding, PNDIS_OID_REQUEST q);
 enum tcpip_request tcpip_ask(struct tcpip *t, const struct tcpip_offers *offers,
                              struct tcpip_slot *s, const struct frame *f);
+
+/* What stands in the adapter's key as a number; -1: nothing, or no number. */
+long fault_keyword(const char *name);
+struct reg_key *fault_key(void);
+/* Features that the check withheld from the card. */
+uint64_t fault_withheld(void);
 
 /* For wire_out: reads the frame; NULL when it is no TCP or UDP packet. Checksums are to be mended
  * with frame_mend after a change, so that only the change is wrong. */
