@@ -2,6 +2,7 @@
 /* Keywords that switch one offload feature, and those that switch a family's checksums. */
 #include "conform/keyword.h"
 #include "conform/large.h"
+#include "conform/stack.h"
 
 static const char *const digits[] = {"0", "1", "2", "3"};
 
@@ -89,6 +90,27 @@ CHECK("KEY-8", lso2_ip6)
     one_keyword(r, FEATURE_LSO2_6);
 }
 
+/* What the overlying protocol uses when it has both. */
+static void expect_version_2(struct rig *r)
+{
+    static struct packet k;
+    struct frame_recipe recipe = packet_recipe(r, 4, 6, 5001);
+    struct stack_sent *sent;
+
+    packet_build(&k, &recipe);
+    stack_bind(r);
+    sent = stack_send(r, &k, STACK_LARGE, 1000);
+    about(r, "*LsoV1IPv4 = 1, *LsoV2IPv4 = 1, a large send of the overlying protocol");
+    for (unsigned i = 0; i < sent->count; i++) {
+        NDIS_TCP_LARGE_SEND_OFFLOAD_NET_BUFFER_LIST_INFO q = {.Value = (void *)sent->nbl[i].lso};
+
+        if (q.Value)
+            expect_equal(r, "Type (0: version 1, 1: version 2)", q.LsoV2Transmit.Type,
+                         NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE);
+    }
+    stack_unbind(r);
+}
+
 /* Version 1 on and version 2 off: version 1 is usable. */
 CHECK("KEY-9", lso1_beside_lso2)
 {
@@ -113,6 +135,10 @@ CHECK("KEY-9", lso1_beside_lso2)
     rig_bind(r);
     if (large_simple(r, LARGE_V1, 3001, 1000, &k, &c))
         expect_equal(r, "frames of an LSOv1 send", c.count, 4);
+    rig_halt(r);
+    keyword_set(r, "*LsoV2IPv4", "1");
+    rig_start(r);
+    expect_version_2(r);
 }
 
 /* ---- Groups --------------------------------------------------------------------------------- */

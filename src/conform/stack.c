@@ -6,7 +6,7 @@
 #include "port/ops.h"
 #include "tcpip/tcpip.h"
 
-enum { REQUESTS = 256, SENDS_WAIT_SECONDS = 5 };
+enum { REQUESTS = 256, SENDS_WAIT_SECONDS = 5, FRAMES = 64 };
 static const char name[] = "TCPIP";
 
 /* Written on whatever thread calls, under r->mutex; read after a wait on r->changed. */
@@ -21,8 +21,9 @@ static struct {
     struct stack_sent *sent;
     _Atomic(unsigned) completed;
     /* Up. */
-    struct stack_frame frame;
-    _Atomic(unsigned) received;
+    struct stack_frame frame[FRAMES];
+    uintptr_t slot[FRAMES]; /* of NBLs that were indicated */
+    _Atomic(unsigned) received, indicated;
     struct stack_request request[REQUESTS];
     _Atomic(unsigned) requests;
 } stack;
@@ -54,9 +55,11 @@ static unsigned tap_tx(struct port *p, const struct frame *frames, unsigned n)
     (void)p;
     pthread_mutex_lock(&stack.rig->mutex);
     for (unsigned i = 0; i < n; i++) {
-        stack.frame = (struct stack_frame){malloc(frames[i].len), frames[i].len, frames[i].offload};
-        invariant(stack.frame.bytes);
-        frame_pull(&frames[i], 0, stack.frame.bytes, frames[i].len);
+        struct stack_frame *f = &stack.frame[stack.received % FRAMES];
+
+        *f = (struct stack_frame){malloc(frames[i].len), frames[i].len, frames[i].offload};
+        invariant(f->bytes);
+        frame_pull(&frames[i], 0, f->bytes, frames[i].len);
         stack.received++;
     }
     changed();
@@ -137,6 +140,16 @@ static void on_send_complete(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST 
     changed();
 }
 
+static void on_receive(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first, ULONG flags)
+{
+    (void)arg, (void)a, (void)flags;
+    pthread_mutex_lock(&stack.rig->mutex);
+    for (; first; first = first->Next)
+        stack.slot[stack.indicated++ % FRAMES] =
+            (uintptr_t)first->NetBufferListInfo[TcpIpChecksumNetBufferListInfo];
+    changed();
+}
+
 static void on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *q, NDIS_STATUS status,
                    bool reached)
 {
@@ -158,7 +171,7 @@ static void on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *q,
 }
 
 static const struct ndis_observer observer = {
-    .send = on_send, .send_complete = on_send_complete, .oid = on_oid};
+    .send = on_send, .send_complete = on_send_complete, .receive = on_receive, .oid = on_oid};
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
@@ -262,13 +275,36 @@ struct stack_sent *stack_send(struct rig *r, const struct packet *k, enum stack_
     return sent;
 }
 
+unsigned stack_frames(const struct rig *r)
+{
+    (void)r;
+    return stack.received;
+}
+
+const struct stack_frame *stack_frame_at(struct rig *r, unsigned index, double seconds)
+{
+    return rig_wait(r, &stack.received, index + 1, seconds) ? &stack.frame[index % FRAMES] : NULL;
+}
+
 const struct stack_frame *stack_arrive(struct rig *r, const void *frame, uint32_t len,
                                        double seconds)
 {
-    unsigned before = stack.received;
+    unsigned next = stack.received;
 
     rig_wire_write(r, frame, len);
-    return rig_wait(r, &stack.received, before + 1, seconds) ? &stack.frame : NULL;
+    return stack_frame_at(r, next, seconds);
+}
+
+unsigned stack_indicated(const struct rig *r)
+{
+    (void)r;
+    return stack.indicated;
+}
+
+uintptr_t stack_slot(const struct rig *r, unsigned index)
+{
+    (void)r;
+    return stack.slot[index % FRAMES];
 }
 
 /* ---- Requests ------------------------------------------------------------------------------- */

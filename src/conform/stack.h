@@ -70,6 +70,14 @@ struct stack_frame {
  */
 const struct stack_frame *stack_arrive(struct rig *r, const void *frame, uint32_t len,
                                        double seconds);
+/* Frames that reached Linux since the process began, and one of them, the first being 0; waits for
+ * it. Some 60 are kept. */
+unsigned stack_frames(const struct rig *r);
+const struct stack_frame *stack_frame_at(struct rig *r, unsigned index, double seconds);
+/* NBLs that the driver indicated since the process began, and the checksum slot of one, the first
+ * being 0. Some 60 are kept. */
+unsigned stack_indicated(const struct rig *r);
+uintptr_t stack_slot(const struct rig *r, unsigned index);
 
 /* ---- Requests ------------------------------------------------------------------------------- */
 

@@ -148,8 +148,12 @@ static void on_send_complete(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST 
 
 static void on_receive(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first, ULONG flags)
 {
+    const struct ndis_observer *also = also_shown;
+
     (void)arg;
     add(a, (struct watch_event){.kind = WATCH_RECEIVE, .code = flags, .nbls = chain_length(first)});
+    if (also && also->receive)
+        also->receive(also->arg, a, first, flags);
 }
 
 static bool knows_name(const char *name)
