@@ -2,6 +2,9 @@
 /* What can be wrong with receive checksum results: which they are, and when there are any. */
 #include "slot.h"
 
+/* Rows of other groups that look whether there are results, to see what is on. */
+#define ELSEWHERE "ENC,PAR,CFG,CAP,GEN,SEC"
+
 /* ---- Right and wrong frames ----------------------------------------------------------------- */
 
 #define SILENT(kind_name, version_, proto_, bit)                                                   \
@@ -13,7 +16,7 @@
             slot_put(nbl, slot_get(nbl) & ~(unsigned)(bit));                                       \
     }                                                                                              \
     FAULT("RXC-2", rxc_silent_##kind_name, "no result for right " #kind_name,                      \
-          .indicate = silent_##kind_name)
+          .indicate = silent_##kind_name, .maybe = ELSEWHERE)
 
 SILENT(tcp4, 4, 6, SLOT_TCP_OK);
 SILENT(udp4, 4, 17, SLOT_UDP_OK);
@@ -80,7 +83,7 @@ static void marks_both(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         slot_put(nbl, slot | SLOT_UDP_BAD);
 }
 FAULT("RXC-4", rxc_marks_both, "UDP is marked as succeeded and failed", .indicate = marks_both,
-      .maybe = "RXC-22");
+      .maybe = ELSEWHERE ",RXC-22");
 
 static void claims_unchecked(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
@@ -150,7 +153,7 @@ static void ip6_follows_ip4(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         slot_put(nbl, 0);
 }
 FAULT("RXC-7", rxc_ip6_follows_ip4, "results of IPv6 follow the setting of IPv4",
-      .indicate = ip6_follows_ip4);
+      .indicate = ip6_follows_ip4, .maybe = ELSEWHERE);
 
 static void udp_follows_tcp(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
