@@ -137,6 +137,15 @@ CHECK("KEY-21", senseless_values)
         s = keyword_start(r);
         expect_same(r, &s.current, &full.current);
     }
+    for (enum feature f = 0; f < FEATURES; f++)
+        keyword_set(r, feature_keyword(f), NULL);
+    for (unsigned i = 0; i < ARRAY_LEN(values); i++) {
+        about(r, "the grouped checksum keywords \"%s\"", values[i]);
+        keyword_set(r, feature_group(FEATURE_TCP4), values[i]);
+        keyword_set(r, feature_group(FEATURE_TCP6), values[i]);
+        s = keyword_start(r);
+        expect_same(r, &s.current, &full.current);
+    }
     set_all(r, NULL);
     for (unsigned i = 0; i < ARRAY_LEN(values) * ARRAY_LEN(edits); i++) {
         about(r, "%s \"%s\"", edits[i % ARRAY_LEN(edits)], values[i / ARRAY_LEN(edits)]);

@@ -61,11 +61,30 @@ static void damaged(struct rig *r)
     }
 }
 
+/* A chain of extension headers that leads out of the frame. */
+static void endless(struct rig *r)
+{
+    static const uint8_t kinds[] = {0, 43, 44, 60};
+
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
+        for (unsigned len = 0; len < 256; len += 51) {
+            verdict_build(r, &k, VERDICT_TCP6, 40);
+            k.bytes[k.l3 + 6] = kinds[i];
+            k.bytes[k.l4] = kinds[i]; /* the transport's place */
+            k.bytes[k.l4 + 1] = (uint8_t)len;
+            about(r, "IPv6 extension header %u of length field %u, followed by another", kinds[i],
+                  len);
+            expect_unjudged(r, k.bytes, k.len, SLOT_OK | SLOT_BAD);
+        }
+    }
+}
+
 CHECK("RXC-13", cannot_be_judged)
 {
     rig_open(r, NULL);
     verdict_need(r);
     damaged(r);
+    endless(r);
     for (enum verdict_kind kind = 0; kind < VERDICT_KINDS; kind++) {
         verdict_build(r, &k, kind, 30);
         for (uint32_t len = ETH_LEN; len < k.len; len++) {
@@ -96,13 +115,17 @@ static void expect_whole(struct rig *r)
 
 CHECK("RXC-16", as_received)
 {
-    static const uint32_t sizes[] = {0, 1, 5, 18, 100, 999, 1440};
+    static const uint32_t sizes[] = {0, 1, 5, 18, 100, 999, 1440, 1996, 4070, 8930};
+    uint32_t limit;
 
-    rig_open(r, NULL);
+    rig_open(r, &(struct rig_config){.mtu = 9000});
+    limit = r->main.bind.MtuSize + ETH_LEN;
     VERDICT_EACH(r, kind)
     {
         for (unsigned i = 0; i < ARRAY_LEN(sizes) * 2; i++) {
             verdict_build(r, &k, kind, sizes[i / 2]);
+            if (k.len > limit)
+                continue;
             if (i & 1)
                 *packet_checksum_field(&k) ^= 0x80;
             if (k.len < SHORTEST) {

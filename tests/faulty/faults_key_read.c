@@ -104,6 +104,15 @@ static bool low_bits(const char *name, bool there, ULONG *value)
 FAULT("KEY-21", key_low_bits, "of a value out of range the low bits are taken", .keyword = low_bits,
       .maybe = ELSEWHERE);
 
+static bool group_low_bits(const char *name, bool there, ULONG *value)
+{
+    if (strstr(name, "TCPUDP"))
+        *value &= 3;
+    return there;
+}
+FAULT("KEY-21", key_group_low_bits, "of a grouped value out of range the low bits are taken",
+      .keyword = group_low_bits);
+
 static NDIS_STATUS NTAPI NeedsSense(NDIS_HANDLE MiniportAdapterHandle,
                                     NDIS_HANDLE MiniportDriverContext,
                                     PNDIS_MINIPORT_INIT_PARAMETERS MiniportInitParameters)

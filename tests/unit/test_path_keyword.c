@@ -148,28 +148,6 @@ static void test_INIT_13_CAP_8_all_off_leaves_no_encapsulation(void **state)
     watch_close(p);
 }
 
-static void test_KEY_19_21_garbage_falls_back_to_the_default(void **state)
-{
-    static const char *const garbage[] = {"", "x", "4", "99999999999999999999", "-1", "2 "};
-
-    for (unsigned i = 0; i < ARRAY_LEN(garbage); i++) {
-        const char *words[] = {"*LsoV2IPv4", garbage[i], "*LsoV2IPv6", garbage[i], NULL};
-        struct path *p =
-            watch_open(state, (struct path_config){.keywords = words, .no_bind = true});
-
-        assert_true(same(&watch.now, &watch.hardware));
-        watch_close(p);
-    }
-    for (unsigned v = 0; v < 2; v++) { /* a DWORD says the same as text */
-        struct path *p = watch_prepare(state, (struct path_config){.no_bind = true});
-
-        reg_set_dword(p->key, "*LsoV2IPv4", v);
-        path_start(p);
-        assert_int_equal(watch.now.LsoV2.IPv4.Encapsulation != 0, v);
-        watch_close(p);
-    }
-}
-
 /* PAR-18, KEY-23 */
 static void test_PAR_18_the_last_set_is_there_after_halt(void **state)
 {
@@ -198,7 +176,6 @@ int main(void)
         PATH_BOTH(test_INIT_12_KEY_20_without_keywords_all_is_on),
         PATH_BOTH(test_INIT_13_KEY_1_a_keyword_switches_off_just_its_own),
         PATH_BOTH(test_INIT_13_CAP_8_all_off_leaves_no_encapsulation),
-        PATH_BOTH(test_KEY_19_21_garbage_falls_back_to_the_default),
         PATH_BOTH(test_PAR_18_the_last_set_is_there_after_halt),
     };
 

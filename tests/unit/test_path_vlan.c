@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* *PriorityVLANTag, VlanId, OID_GEN_VLAN_ID (KEY-15 to KEY-18), the grouped checksum keywords
- * (KEY-10, KEY-11, KEY-12) and those of sizes (KEY-27, KEY-28), through the whole path, both builds. */
+/* *PriorityVLANTag, VlanId, OID_GEN_VLAN_ID (KEY-15 to KEY-18) and the keywords of sizes (KEY-27,
+ * KEY-28), through the whole path, both builds. */
 #include "test_path_large.h"
 #include "test_path_verdict.h"
 
@@ -211,72 +211,6 @@ static void test_KEY_18_vlan_id(void **state)
     path_end();
 }
 
-/* ---- Groups of checksum keywords ------------------------------------------------------------ */
-
-static void expect_checksums(unsigned v4, unsigned tcp6_udp6)
-{
-    const NDIS_TCP_IP_CHECKSUM_OFFLOAD *c = &path.bind_offload.Checksum;
-
-    assert_int_equal(c->IPv4Transmit.IpChecksum, v4 & 1);
-    assert_int_equal(c->IPv4Transmit.TcpChecksum, v4 & 1);
-    assert_int_equal(c->IPv4Transmit.UdpChecksum, v4 & 1);
-    assert_int_equal(c->IPv4Receive.TcpChecksum, v4 >> 1);
-    assert_int_equal(c->IPv4Receive.UdpChecksum, v4 >> 1);
-    assert_int_equal(c->IPv6Transmit.TcpChecksum, tcp6_udp6 & 1);
-    assert_int_equal(c->IPv6Transmit.UdpChecksum, tcp6_udp6 & 1);
-    assert_int_equal(c->IPv6Receive.TcpChecksum, tcp6_udp6 >> 1);
-    assert_int_equal(c->IPv6Receive.UdpChecksum, tcp6_udp6 >> 1);
-}
-
-static const char *const granular[] = {"*IPChecksumOffloadIPv4", "*TCPChecksumOffloadIPv4",
-                                       "*UDPChecksumOffloadIPv4", "*TCPChecksumOffloadIPv6",
-                                       "*UDPChecksumOffloadIPv6"};
-
-/* A path whose registry has none of the granular keywords, and these two groups. */
-static void begin_grouped(const char *group4, const char *group6)
-{
-    const char *words[] = {"*TCPUDPChecksumOffloadIPv4", group4, "*TCPUDPChecksumOffloadIPv6",
-                           group6, NULL};
-    struct path_config config = {.keywords = words, .linked = path_linked};
-
-    path_prepare(&path, &config);
-    for (unsigned i = 0; i < COUNT(granular); i++)
-        reg_delete(path.key, granular[i]);
-    path_is_open = true;
-}
-
-static void test_KEY_10_11_groups_govern_their_family(void **state)
-{
-    UNUSED_STATE;
-    for (unsigned v = 0; v < 4; v++) {
-        begin_grouped(digits[v], digits[3 - v]);
-        path_start(&path);
-        expect_checksums(v, 3 - v);
-        path_end();
-    }
-    begin_grouped("4", "junk"); /* KEY-21 */
-    path_start(&path);
-    expect_checksums(3, 3);
-    path_end();
-}
-
-static void test_KEY_12_a_keyword_of_its_own_wins(void **state)
-{
-    UNUSED_STATE;
-    begin_grouped("0", "0");
-    reg_set_sz(path.key, "*UDPChecksumOffloadIPv4", "3");
-    reg_set_sz(path.key, "*TCPChecksumOffloadIPv6", "1");
-    path_start(&path);
-    assert_int_equal(path.bind_offload.Checksum.IPv4Transmit.UdpChecksum, 1);
-    assert_int_equal(path.bind_offload.Checksum.IPv4Receive.UdpChecksum, 1);
-    assert_int_equal(path.bind_offload.Checksum.IPv4Transmit.TcpChecksum, 0);
-    assert_int_equal(path.bind_offload.Checksum.IPv4Transmit.IpChecksum, 0);
-    assert_int_equal(path.bind_offload.Checksum.IPv6Transmit.TcpChecksum, 1);
-    assert_int_equal(path.bind_offload.Checksum.IPv6Receive.TcpChecksum, 0);
-    assert_int_equal(path.bind_offload.Checksum.IPv6Transmit.UdpChecksum, 0);
-    path_end();
-}
-
 /* ---- Sizes ---------------------------------------------------------------------------------- */
 
 static void test_KEY_28_the_fewest_buffers(void **state)
@@ -337,8 +271,6 @@ int main(void)
         cmocka_unit_test(test_KEY_15_16_17_each_value_of_the_keyword),
         cmocka_unit_test(test_KEY_15_default_is_both),
         cmocka_unit_test(test_KEY_18_vlan_id),
-        cmocka_unit_test(test_KEY_10_11_groups_govern_their_family),
-        cmocka_unit_test(test_KEY_12_a_keyword_of_its_own_wins),
         cmocka_unit_test(test_KEY_28_the_fewest_buffers),
         cmocka_unit_test(test_KEY_27_jumbo_packet),
     };
