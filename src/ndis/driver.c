@@ -31,11 +31,16 @@ static NDIS_STATUS check_header(const NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
     UCHAR revision = direct ? NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2
                             : NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1;
 
-    if (c->Header.Type != NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS)
-        return NDIS_STATUS_BAD_CHARACTERISTICS;
-    if (c->Header.Revision < revision || c->Header.Size < need)
-        return NDIS_STATUS_BAD_CHARACTERISTICS;
-    return NDIS_STATUS_SUCCESS;
+    if (c->Header.Type == NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS &&
+        c->Header.Revision >= revision && c->Header.Size >= need)
+        return NDIS_STATUS_SUCCESS;
+    finding_report(
+        "NT-REGISTER",
+        "NdisMRegisterMiniportDriver: header type 0x%02x, revision %u, size %u; NDIS 6.%u "
+        "wants 0x%02x, %u, %u",
+        c->Header.Type, c->Header.Revision, c->Header.Size, c->MinorNdisVersion,
+        NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, revision, need);
+    return NDIS_STATUS_BAD_CHARACTERISTICS;
 }
 
 static const char *missing_handler(const NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)

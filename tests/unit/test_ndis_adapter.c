@@ -315,7 +315,7 @@ static void test_registration_is_validated(void **state)
     assert_int_equal(registering(edit_size), NDIS_STATUS_BAD_CHARACTERISTICS);
     assert_int_equal(registering(edit_old_revision), NDIS_STATUS_BAD_CHARACTERISTICS);
     assert_int_equal(registering(edit_handler), NDIS_STATUS_BAD_CHARACTERISTICS);
-    assert_int_equal(rig_found("NT-REGISTER"), 1);
+    assert_int_equal(rig_found("NT-REGISTER"), 3);
     rig_down();
 }
 
