@@ -63,6 +63,8 @@ void about_bytes(struct rig *r, const void *bytes, uint32_t len, uint32_t mark, 
 
 /* SKIP unless it holds: "not advertised: WHAT". Does not return then. */
 __attribute__((format(printf, 3, 4))) void need(struct rig *r, bool holds, const char *fmt, ...);
+/* SKIP for another reason, given whole. */
+__attribute__((noreturn, format(printf, 2, 3))) void skip(struct rig *r, const char *fmt, ...);
 /* The check cannot be made for a reason that is not the driver's: ERROR. */
 __attribute__((noreturn, format(printf, 2, 3))) void cannot(struct rig *r, const char *fmt, ...);
 

@@ -115,21 +115,39 @@ void note(struct rig *r, const char *fmt, ...)
     va_end(ap);
 }
 
+__attribute__((noreturn)) static void skip_end(struct rig *r, const char *reason)
+{
+    struct evidence e = {.kind = EVIDENCE_SKIP};
+
+    snprintf(e.id, sizeof e.id, "%s", r->check->id);
+    snprintf(e.text, sizeof e.text, "%s", reason);
+    evidence_write(r, &e);
+    suite_child_end(r);
+}
+
 void need(struct rig *r, bool holds, const char *fmt, ...)
 {
-    char reason[300];
+    char reason[300] = "not advertised: ";
+    size_t at = strlen(reason);
     va_list ap;
-    struct evidence e = {.kind = EVIDENCE_SKIP};
 
     if (holds)
         return;
     va_start(ap, fmt);
+    vsnprintf(reason + at, sizeof reason - at, fmt, ap);
+    va_end(ap);
+    skip_end(r, reason);
+}
+
+void skip(struct rig *r, const char *fmt, ...)
+{
+    char reason[300];
+    va_list ap;
+
+    va_start(ap, fmt);
     vsnprintf(reason, sizeof reason, fmt, ap);
     va_end(ap);
-    snprintf(e.id, sizeof e.id, "%s", r->check->id);
-    snprintf(e.text, sizeof e.text, "not advertised: %s", reason);
-    evidence_write(r, &e);
-    suite_child_end(r);
+    skip_end(r, reason);
 }
 
 void cannot(struct rig *r, const char *fmt, ...)

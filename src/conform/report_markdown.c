@@ -5,14 +5,9 @@
 
 static const char *word(enum verdict v)
 {
-    static const char *const words[VERDICT_COUNT] = {"holds",
-                                                     "holds, with a warning",
-                                                     "**does not hold**",
-                                                     "**could not be checked**",
-                                                     "not advertised",
-                                                     "a host cannot observe it",
-                                                     "no check",
-                                                     "left out"};
+    static const char *const words[VERDICT_COUNT] = {
+        "holds",   "holds, with a warning",    "**does not hold**", "**could not be checked**",
+        "skipped", "a host cannot observe it", "no check",          "left out"};
 
     return words[v];
 }

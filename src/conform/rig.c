@@ -26,6 +26,13 @@ uint32_t rig_random(struct rig *r)
     return (uint32_t)(r->random >> 16);
 }
 
+/* The test protocol does not wait at a pause for sends that a driver keeps. The driver has findings
+ * for it, the protocol shall not have one beside them. */
+static bool is_own_fault(struct rig *r, const struct finding *f)
+{
+    return strcmp(f->rule, "GEN-45") == 0 && r->main.sends_out > 0;
+}
+
 /* A rule that the runtime saw broken, on whatever thread. */
 void rig_rule_broken(void *arg, const struct finding *f)
 {
@@ -36,6 +43,8 @@ void rig_rule_broken(void *arg, const struct finding *f)
         r->excused_count++;
         return;
     }
+    if (is_own_fault(r, f))
+        return;
     snprintf(e.id, sizeof e.id, "%s", f->rule);
     snprintf(e.about, sizeof e.about, "%s", f->subject);
     snprintf(e.text, sizeof e.text, "%s", f->text);
@@ -119,6 +128,8 @@ void rig_prepare(struct rig *r, const struct rig_config *config)
         cannot(r, "%s", why.text);
     if (card)
         plug_card(r);
+    else if (r->config.withhold || r->config.mtu || r->config.link_down)
+        skip(r, "the driver drives no card of ours, which this check would change");
     adapter = (struct ndis_adapter_config){r->driver, r->device, r->key, model.description};
     if (ndis_adapter_new(&adapter, &r->adapter, &why) < 0)
         cannot(r, "%s", why.text);

@@ -7,7 +7,8 @@
  *
  * One rig in a process, made by the suite; rig_open (or rig_prepare, rig_start) brings it up, the
  * suite takes it down and looks at what was left behind. A driver that drives no hardware of ours
- * (a software miniport) has no card and no wire: rig_has_wire.
+ * (a software miniport) has no card and no wire: rig_has_wire. A check that looks at the wire, or
+ * asks for another card than the ordinary one, is skipped then.
  *
  * What the protocol sees is recorded: status indications, completed sends, received frames. Records
  * are kept up to RIG_RECORDS, then the oldest are overwritten; counts go on. Functions that wait
@@ -86,6 +87,7 @@ struct rig_protocol {
     struct rig_completed completed[RIG_RECORDS];
     struct rig_status status[RIG_RECORDS];
     _Atomic(unsigned) received_count, completed_count, status_count, held_count;
+    _Atomic(int) sends_out; /* NBLs that are with NDIS */
     NDIS_STATUS done_status;
     bool done;
 };
@@ -152,6 +154,8 @@ void rig_close(struct rig *r);
 unsigned rig_excuse(struct rig *r, const char *rule);
 
 bool rig_has_wire(const struct rig *r);
+/* SKIP when there is none. The functions of the wire begin with it. */
+void rig_need_wire(struct rig *r);
 /* The same sequence for the same seed. */
 uint32_t rig_random(struct rig *r);
 /* Seconds of the monotonic clock. */

@@ -318,6 +318,7 @@ static VOID NTAPI RigSendComplete(NDIS_HANDLE ProtocolBindingContext,
         if (p->rig->overwrite)
             overwrite(nbl);
         p->completed_count++;
+        p->sends_out--;
     }
     pthread_cond_broadcast(&p->rig->changed);
     pthread_mutex_unlock(&p->rig->mutex);

@@ -120,6 +120,8 @@ void rig_free_nbl(struct rig *r, NET_BUFFER_LIST *nbl)
 
 void rig_send_only(struct rig *r, NET_BUFFER_LIST *chain)
 {
+    for (NET_BUFFER_LIST *nbl = chain; nbl; nbl = nbl->Next)
+        r->main.sends_out++;
     NdisSendNetBufferLists(r->main.binding, chain, NDIS_DEFAULT_PORT_NUMBER, 0);
 }
 

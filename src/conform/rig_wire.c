@@ -5,13 +5,19 @@
 
 #include <poll.h>
 
+void rig_need_wire(struct rig *r)
+{
+    if (!rig_has_wire(r))
+        skip(r, "the driver drives no card of ours: there is no wire to look at");
+}
+
 uint32_t rig_wire_read(struct rig *r, uint8_t *dst, uint32_t size, double seconds)
 {
     struct frame_span span = {dst, size};
     struct port_buffer b = {.spans = &span, .span_count = 1};
     double until = rig_now() + seconds * r->suite->time_factor;
 
-    need(r, rig_has_wire(r), "a network card below the driver");
+    rig_need_wire(r);
     for (;;) {
         struct pollfd fd = {.fd = port_fd(r->far), .events = POLLIN};
 
@@ -29,7 +35,7 @@ void rig_wire_write(struct rig *r, const void *frame, uint32_t len)
     struct frame_span span = {(uint8_t *)(uintptr_t)frame, len};
     struct frame f = {.spans = &span, .span_count = 1, .len = len};
 
-    need(r, rig_has_wire(r), "a network card below the driver");
+    rig_need_wire(r);
     if (port_tx(r->far, &f, 1) != 1)
         cannot(r, "the cable took no frame of %u bytes", len);
 }
@@ -71,7 +77,7 @@ unsigned rig_wire_drain(struct rig *r, struct rig_seen *out, unsigned max)
     unsigned count = 0;
     double seconds;
 
-    need(r, rig_has_wire(r), "a network card below the driver");
+    rig_need_wire(r);
     seconds = send_mark(r, mark, len) ? 2 : 0.05;
     while ((n = rig_wire_read(r, frame, sizeof frame, seconds))) {
         if (n >= 22 && memcmp(frame + 12, mark + 12, 10) == 0)

@@ -3,6 +3,7 @@
 #include "conform/stack.h"
 
 #include "conform/rig_int.h"
+#include "nt/finding.h"
 #include "port/ops.h"
 #include "tcpip/tcpip.h"
 
@@ -268,8 +269,11 @@ struct stack_sent *stack_send(struct rig *r, const struct packet *k, enum stack_
     stack.sent = sent;
     stack.has_waiting = true;
     nt_loop_call(0, poll_tap, stack.tcpip);
-    if (!rig_wait(r, &stack.completed, before + sent->count, SENDS_WAIT_SECONDS))
+    if (!rig_wait(r, &stack.completed, before + sent->count, SENDS_WAIT_SECONDS)) {
+        finding_report("GEN-11", "sends of the overlying protocol did not come back within %g s",
+                       SENDS_WAIT_SECONDS * r->suite->time_factor);
         cannot(r, "sends of the overlying protocol did not come back");
+    }
     stack.sent = NULL;
     sent->count = MIN_OF(sent->count, (unsigned)STACK_NBLS);
     return sent;
