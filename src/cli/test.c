@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "conform/report.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ static void usage(FILE *to)
             "warning\n"
             "  --jobs N             checks at once (default: one per processor)\n"
             "  --slow FACTOR        time limits are multiplied by it\n"
+            "  --limit SECONDS      a check that takes longer is killed (default: 30)\n"
             "  --capture DIR        a pcapng of each check's wire\n"
             "  --json FILE, --junit FILE, --html FILE, --markdown FILE\n"
             "                       the report for programs, for build servers, to look at, to "
@@ -42,6 +44,7 @@ enum {
     OPT_LENIENT,
     OPT_JOBS,
     OPT_SLOW,
+    OPT_LIMIT,
     OPT_CAPTURE,
     OPT_LIST,
     OPT_JSON,
@@ -59,6 +62,7 @@ static const struct option options[] = {
     {"lenient", no_argument, NULL, OPT_LENIENT},
     {"jobs", required_argument, NULL, OPT_JOBS},
     {"slow", required_argument, NULL, OPT_SLOW},
+    {"limit", required_argument, NULL, OPT_LIMIT},
     {"capture", required_argument, NULL, OPT_CAPTURE},
     {"json", required_argument, NULL, OPT_JSON},
     {"junit", required_argument, NULL, OPT_JUNIT},
@@ -81,6 +85,10 @@ static bool check_names(const char *list)
 {
     char name[32];
 
+    if (!*list) {
+        cli_error("--only: want ids or groups; longshore test --list names them");
+        return false;
+    }
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ",");
         bool known = false;
@@ -128,6 +136,11 @@ static bool take_option(struct wanted *w, int o)
             return false;
         w->suite.time_factor = (double)n;
         return true;
+    case OPT_LIMIT:
+        if (!cli_number("--limit", optarg, 1, 3600, &n))
+            return false;
+        w->suite.limit = (double)n;
+        return true;
     case OPT_STRICT:
         w->suite.strict = true;
         return true;
@@ -163,13 +176,72 @@ static bool take_option(struct wanted *w, int o)
     }
 }
 
+/* EXIT_CANNOT when what was printed did not get through. */
+static int flush_stdout(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_HOLDS;
+    return cli_error("cannot write to stdout: %s", strerror(errno));
+}
+
 static int list(const struct wanted *w)
 {
     if (w->markdown)
         report_catalogue(stdout);
     else
         report_list(stdout);
-    return EXIT_HOLDS;
+    return flush_stdout();
+}
+
+/* Before a run that would be for nothing. What is there stays as it is. */
+static bool can_write(const char *path)
+{
+    struct stat st;
+    bool there = lstat(path, &st) == 0;
+    int fd;
+
+    if (strcmp(path, "-") == 0 || (there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        return true;
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        cli_error("%s: %s", path, strerror(errno));
+        return false;
+    }
+    close(fd);
+    if (!there)
+        unlink(path);
+    return true;
+}
+
+static bool can_report(const struct wanted *w)
+{
+    const char *paths[] = {w->json, w->junit, w->html, w->markdown_report};
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        if (paths[i] && !can_write(paths[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool make_capture_directory(const char *path)
+{
+    char probe[4200];
+    int fd;
+
+    if (mkdir(path, 0777) < 0 && errno != EEXIST) {
+        cli_error("%s: %s", path, strerror(errno));
+        return false;
+    }
+    snprintf(probe, sizeof probe, "%s/.longshore-XXXXXX", path);
+    fd = mkstemp(probe);
+    if (fd < 0) {
+        cli_error("%s: cannot write captures there: %s", path, strerror(errno));
+        return false;
+    }
+    close(fd);
+    unlink(probe);
+    return true;
 }
 
 /* A report on stdout is alone there. */
@@ -197,17 +269,18 @@ static int run(struct wanted *w)
 {
     struct suite_result *result;
     struct why why = {0};
-    int status = EXIT_HOLDS;
+    int status;
     unsigned findings;
 
     if (suite_find_image(&w->suite, w->build == LONGSHORE_LINKED, &why) < 0)
         return cli_error("%s", why.text);
-    if (w->suite.capture && mkdir(w->suite.capture, 0777) < 0 && errno != EEXIST)
-        return cli_error("%s: %s", w->suite.capture, strerror(errno));
+    if (!can_report(w) || (w->suite.capture && !make_capture_directory(w->suite.capture)))
+        return EXIT_CANNOT;
     if (suite_run(&w->suite, &result, &why) < 0)
         return cli_error("%s", why.text);
     if (!on_stdout(w))
         report_text(stdout, result);
+    status = flush_stdout();
     if (write_reports(w, result, &why) < 0)
         status = cli_error("%s", why.text);
     findings = suite_findings(result) + result->verdicts[VERDICT_ERROR];

@@ -9,6 +9,8 @@
 #include "nt/image.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -18,13 +20,23 @@ enum { IMPORTS_MAX = 1024 };
 /* Written by the child, read when it is gone. */
 struct look {
     int err;
-    char why[400];
+    char why[400], finding[400]; /* finding: the first */
+    const char *stage;           /* what runs */
     char adapter[128];
     bool hardware;
     struct ndis_offload_state offload;
     unsigned import_count;
     struct suite_import imports[IMPORTS_MAX];
 };
+
+/* Its enumerator is a bus. Devices of software are enumerated by their root, by SWD, or have an id
+ * without an enumerator. */
+static bool is_hardware(const char *id)
+{
+    const char *slash = id ? strchr(id, '\\') : NULL;
+
+    return slash && strncasecmp(id, "ROOT\\", 5) != 0 && strncasecmp(id, "SWD\\", 4) != 0;
+}
 
 int suite_find_model(const struct suite_config *config, struct inf **inf, struct inf_model *model,
                      bool *card, struct why *why)
@@ -36,6 +48,12 @@ int suite_find_model(const struct suite_config *config, struct inf **inf, struct
         return r;
     *card = inf_find_model(*inf, NIC_HARDWARE_ID, model, &unused) == 0;
     r = *card ? 0 : inf_find_model(*inf, NULL, model, why);
+    if (r == 0 && !*card && is_hardware(model->hardware_id))
+        return why_set(
+            why, -ENODEV,
+            "%s: its model is for hardware that is not here (%s): there is " NIC_HARDWARE_ID
+            ", and software miniports have an id under ROOT\\",
+            config->inf, model->hardware_id);
     if (r == 0 && (!model->service || !model->binary))
         r = why_set(why, -EINVAL, "%s: its model installs no driver service", config->inf);
     return r;
@@ -91,11 +109,11 @@ static struct look *the_look;
 static void first_finding(void *arg, const struct finding *f)
 {
     (void)arg;
-    if (!the_look->why[0])
-        snprintf(the_look->why, sizeof the_look->why, "%s %.300s", f->rule, f->text);
+    if (!the_look->finding[0])
+        snprintf(the_look->finding, sizeof the_look->finding, "%s %.380s", f->rule, f->text);
 }
 
-/* An adapter comes up and goes down once. */
+/* An adapter comes up; the process is all that takes it down. */
 static int look_at(const struct suite_config *config, struct why *why)
 {
     struct ndis_adapter_config adapter = {0};
@@ -106,6 +124,7 @@ static int look_at(const struct suite_config *config, struct why *why)
     struct inf_model model;
     struct port *wire;
     struct nic *card;
+    struct why load = {0};
     NDIS_STATUS status;
     struct inf *inf;
     int r;
@@ -119,9 +138,13 @@ static int look_at(const struct suite_config *config, struct why *why)
         return r;
     snprintf(the_look->adapter, sizeof the_look->adapter, "%s", model.description);
     adapter.key = registry_open(registry, RIG_CLASS_KEY, true);
-    if ((r = inf_apply(inf, &model, adapter.key, why)) < 0 ||
-        (r = nt_driver_load(config->image, model.service, &adapter.driver, why)) < 0)
+    r = inf_apply(inf, &model, adapter.key, why);
+    if (r < 0)
         return r;
+    r = nt_driver_load(config->image, model.service, &adapter.driver, &load);
+    if (r < 0) /* a message about the file names it */
+        return why_set(why, r, "%s%s%s", r == -ECANCELED ? config->image : "",
+                       r == -ECANCELED ? ": service " : "", load.text);
     if (the_look->hardware &&
         ((r = port_open("cable", &wire, why)) < 0 || (r = nic_new(&nic, wire, &card, why)) < 0 ||
          (r = nt_device_new(nic_pci(card), &device, why)) < 0))
@@ -131,13 +154,13 @@ static int look_at(const struct suite_config *config, struct why *why)
     r = ndis_adapter_new(&adapter, &a, why);
     if (r < 0)
         return r;
+    the_look->stage = "MiniportInitializeEx";
     status = ndis_adapter_initialize(a);
     list_imports(the_look, adapter.driver);
     ndis_adapter_offload(a, &the_look->offload);
     if (status != NDIS_STATUS_SUCCESS)
-        return why_set(why, -EIO, "%s: the adapter does not start: MiniportInitializeEx %s%s%s",
-                       config->image, status_name(status), the_look->why[0] ? ". " : "",
-                       the_look->why);
+        return why_set(why, -EIO, "%s: the adapter does not start: MiniportInitializeEx %s",
+                       config->image, status_name(status));
     return 0;
 }
 
@@ -147,18 +170,27 @@ __attribute__((noreturn)) static void look_main(const struct suite_config *confi
 
     the_look->err = look_at(config, &why);
     if (the_look->err < 0)
-        snprintf(the_look->why, sizeof the_look->why, "%.390s", why.text);
+        snprintf(the_look->why, sizeof the_look->why, "%.380s", why.text);
     _exit(0); /* nothing is taken down: each check will look at that */
 }
 
-static int take(struct suite_result *s, int how, struct why *why)
+/* What the child left, when it does not start: its first finding, or else what it wrote. */
+static int take_failed(const struct suite_result *s, int how, int words, struct why *why)
 {
-    if (!WIFEXITED(how) || WEXITSTATUS(how) != 0)
-        return why_set(why, -EIO, "%s: the driver ended its process at start (%s %d). %s",
-                       s->config->image, WIFSIGNALED(how) ? "signal" : "exit code",
-                       WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how), the_look->why);
-    if (the_look->err < 0)
-        return why_set(why, the_look->err, "%s", the_look->why);
+    char said[SUITE_WORDS + 100];
+
+    suite_last_words(words, said);
+    if (the_look->finding[0])
+        snprintf(said, sizeof said, ". %.380s", the_look->finding);
+    if (WIFEXITED(how) && WEXITSTATUS(how) == 0)
+        return why_set(why, the_look->err, "%s%s", the_look->why, said);
+    return why_set(why, -EIO, "%s: the driver ended its process at start, in %s (%s %d)%s",
+                   s->config->image, the_look->stage, WIFSIGNALED(how) ? "signal" : "exit code",
+                   WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how), said);
+}
+
+static void take(struct suite_result *s)
+{
     memcpy(s->adapter, the_look->adapter, sizeof s->adapter);
     s->hardware = the_look->hardware;
     s->has_offload = the_look->offload.present;
@@ -167,13 +199,57 @@ static int take(struct suite_result *s, int how, struct why *why)
     s->imports = calloc(MAX_OF(s->import_count, 1u), sizeof *s->imports);
     invariant(s->imports);
     memcpy(s->imports, the_look->imports, s->import_count * sizeof *s->imports);
+}
+
+/* The child closes its end of the pipe when it ends. */
+static int watch_child(struct suite_result *s, pid_t pid, int pipe, int words, struct why *why)
+{
+    struct pollfd end = {.fd = pipe};
+    double limit = suite_limit(s->config), until = rig_now() + limit, left;
+    bool late = false;
+    int how = 0;
+
+    while (!late && end.revents == 0) {
+        left = until - rig_now();
+        late = left <= 0;
+        poll(&end, 1, late ? 0 : (int)(left * 1000) + 1);
+    }
+    late = end.revents == 0;
+    if (late)
+        kill(pid, SIGKILL);
+    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+        ;
+    if (late)
+        return why_set(why, -ETIMEDOUT,
+                       "%s: the driver does not start: %s did not return within %g s",
+                       s->config->image, the_look->stage, limit);
+    if (!WIFEXITED(how) || WEXITSTATUS(how) != 0 || the_look->err < 0)
+        return take_failed(s, how, words, why);
+    take(s);
     return 0;
+}
+
+static int look_in_child(struct suite_result *s, struct why *why)
+{
+    cleanup_close int words = suite_words_new();
+    int ends[2], r;
+    pid_t pid;
+
+    if (words < 0 || pipe2(ends, O_CLOEXEC) < 0)
+        return why_set(why, -errno, "cannot start a process: %s", strerror(errno));
+    pid = suite_fork(words);
+    if (pid == 0)
+        look_main(s->config);
+    close(ends[1]);
+    r = pid < 0 ? why_set(why, pid, "cannot start a process: %s", strerror(-pid))
+                : watch_child(s, pid, ends[0], words, why);
+    close(ends[0]);
+    return r;
 }
 
 int suite_look(struct suite_result *s, struct why *why)
 {
-    pid_t pid;
-    int how = 0, r;
+    int r;
 
     if (access(s->config->image, R_OK) < 0)
         return why_set(why, -errno, "%s: %s", s->config->image, strerror(errno));
@@ -182,13 +258,8 @@ int suite_look(struct suite_result *s, struct why *why)
     if (the_look == MAP_FAILED)
         return why_set(why, -errno, "no memory");
     the_look->err = -EIO;
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0)
-        look_main(s->config);
-    while (pid > 0 && waitpid(pid, &how, 0) < 0 && errno == EINTR)
-        ;
-    r = pid < 0 ? why_set(why, -errno, "cannot start a process") : take(s, how, why);
+    the_look->stage = "DriverEntry";
+    r = look_in_child(s, why);
     munmap(the_look, sizeof *the_look);
     return r;
 }

@@ -109,6 +109,8 @@ static cJSON *imports_json(const struct suite_result *s)
 
         cJSON_AddStringToObject(o, "name", s->imports[i].name);
         cJSON_AddBoolToObject(o, "missing", s->imports[i].missing);
+        if (s->imports[i].missing)
+            cJSON_AddBoolToObject(o, "called", s->imports[i].calls > 0);
         cJSON_AddItemToArray(list, o);
     }
     return list;

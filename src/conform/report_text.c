@@ -132,7 +132,7 @@ static void tell_groups(FILE *to, const struct suite_result *s)
         if (n[VERDICT_ERROR])
             fprintf(to, ", %u could not be checked", n[VERDICT_ERROR]);
         if (n[VERDICT_SKIP])
-            fprintf(to, ", %u not advertised", n[VERDICT_SKIP]);
+            fprintf(to, ", %u skipped", n[VERDICT_SKIP]);
         if (n[VERDICT_WARN])
             fprintf(to, ", %u with a warning", n[VERDICT_WARN]);
         fprintf(to, "   %s\n", group->title);
@@ -151,7 +151,7 @@ static void tell_imports(FILE *to, const struct suite_result *s)
     for (unsigned i = 0; i < s->import_count; i++) {
         if (s->imports[i].missing)
             fprintf(to, "  %s%s\n", s->imports[i].name,
-                    s->imports[i].calls ? " (called)" : " (never called at start)");
+                    s->imports[i].calls ? " (called)" : " (not called)");
     }
 }
 

@@ -26,3 +26,11 @@ void rig_pools_free(struct rig *r);
 void evidence_write(struct rig *r, const struct evidence *e);
 /* look.c */
 int suite_look(struct suite_result *s, struct why *why);
+/* child.c: a file for a child's output; fork, with the child's output going there and its life
+ * ending with its parent's; the end of what it wrote, ": " and one line, nothing if it wrote
+ * nothing; seconds that it may take. */
+enum { SUITE_WORDS = 300 };
+int suite_words_new(void);
+pid_t suite_fork(int words);
+void suite_last_words(int words, char out[SUITE_WORDS]);
+double suite_limit(const struct suite_config *config);

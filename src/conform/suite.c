@@ -5,10 +5,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <strings.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
-enum { JOBS_MAX = 64, WORDS_BYTES = 300 };
+enum { JOBS_MAX = 64 };
 
 /* A child and what it has said so far. */
 struct job {
@@ -16,6 +15,7 @@ struct job {
     int pipe, words; /* evidence; its stderr */
     struct suite_row *row;
     double began;
+    double limit;    /* that it was killed for */
     bool ended, cut; /* EVIDENCE_END came; killed for taking too long */
 };
 
@@ -25,6 +25,9 @@ struct run {
     unsigned queued, next, done;
     struct job jobs[JOBS_MAX];
     unsigned job_count, running;
+    unsigned cut; /* children killed for taking too long */
+    double stuck; /* seconds that the driver has made checks wait */
+    unsigned not_tried;
 };
 
 const char *verdict_name(enum verdict v)
@@ -50,6 +53,15 @@ static bool forgiven(const struct suite_result *s, const struct requirement *q)
     return false;
 }
 
+/* The look sees calls at start only; one that a check saw is a finding that names the import. */
+static void count_import_call(struct suite_result *s, const char *text)
+{
+    for (unsigned i = 0; i < s->import_count; i++) {
+        if (s->imports[i].missing && strstr(text, s->imports[i].name))
+            s->imports[i].calls++;
+    }
+}
+
 static void add_evidence(struct suite_result *s, const struct requirement *seen_in,
                          const struct evidence *e)
 {
@@ -64,6 +76,8 @@ static void add_evidence(struct suite_result *s, const struct requirement *seen_
         *s->other_tail = v;
         s->other_tail = &v->next;
         s->other_findings += e->kind == EVIDENCE_FINDING;
+        if (strcmp(e->id, "NT-IMPORT") == 0)
+            count_import_call(s, e->text);
         return;
     }
     if (v->e.kind == EVIDENCE_FINDING && forgiven(s, q))
@@ -151,28 +165,32 @@ __attribute__((noreturn)) static void child_main(const struct suite_config *conf
 static int begin_job(struct run *run, struct job *j)
 {
     int ends[2];
+    pid_t pid;
 
     j->row = run->queue[run->next];
-    j->words = memfd_create("stderr", MFD_CLOEXEC);
-    if (j->words < 0 || pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
-    fflush(NULL);
-    j->pid = fork();
-    if (j->pid == 0) {
-        child_pipe = ends[1];
-        dup2(j->words, STDERR_FILENO);
-        dup2(j->words, STDOUT_FILENO);
-        child_main(run->result->config, j->row->check);
-    }
-    close(ends[1]);
-    j->pipe = ends[0];
-    j->began = rig_now();
-    j->ended = j->cut = false;
-    if (j->pid < 0) {
-        close(j->pipe);
+
+    j->words = suite_words_new();
+    if (j->words < 0)
+        return j->words;
+    if (pipe2(ends, O_CLOEXEC) < 0) {
         close(j->words);
         return -errno;
     }
+    pid = suite_fork(j->words);
+    if (pid == 0) {
+        child_pipe = ends[1];
+        child_main(run->result->config, j->row->check);
+    }
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        close(j->words);
+        return pid;
+    }
+    j->pid = pid;
+    j->pipe = ends[0];
+    j->began = rig_now();
+    j->ended = j->cut = false;
     run->next++;
     run->running++;
     return 0;
@@ -202,43 +220,74 @@ static bool read_evidence(struct run *run, struct job *j)
     return true;
 }
 
-/* The end of what the child wrote to stderr, on one line. */
-static void last_words(const struct job *j, char out[WORDS_BYTES])
-{
-    off_t size = lseek(j->words, 0, SEEK_END);
-    ssize_t n = pread(j->words, out, WORDS_BYTES - 1,
-                      size > WORDS_BYTES - 1 ? size - (WORDS_BYTES - 1) : 0);
+/* ---- Time ----------------------------------------------------------------------------------- */
 
-    out[n > 0 ? n : 0] = '\0';
-    for (char *p = out; *p; p++) {
-        if ((unsigned char)*p < ' ')
-            *p = ' ';
+static double least_limit(const struct suite_config *config)
+{
+    double limit = suite_limit(config);
+
+    return MIN_OF(limit, MAX_OF(limit / 6, config->time_factor)); /* not below a second */
+}
+
+static double limit_now(const struct run *run)
+{
+    double limit = suite_limit(run->result->config);
+
+    for (unsigned i = 0; i < run->cut && i < 8; i++)
+        limit /= 2;
+    return MAX_OF(limit, least_limit(run->result->config));
+}
+
+/* What is left in the queue when a driver has made checks wait too often. */
+static void give_up(struct run *run)
+{
+    const struct suite_config *c = run->result->config;
+
+    if (run->next == run->queued || run->stuck < SUITE_STUCK_LIMITS * suite_limit(c))
+        return;
+    for (; run->next < run->queued; run->next++, run->done++) {
+        struct suite_row *row = run->queue[run->next];
+        struct evidence e = {.kind = EVIDENCE_CANNOT};
+
+        snprintf(e.id, sizeof e.id, "%s", row->q->id);
+        snprintf(e.text, sizeof e.text,
+                 "not tried: the driver has made other checks wait for %.0f s in sum, and %u of "
+                 "them had to be killed",
+                 run->stuck, run->cut);
+        add_evidence(run->result, row->q, &e);
+        run->not_tried++;
     }
 }
+
+/* ---- Ends ----------------------------------------------------------------------------------- */
 
 static void end_job(struct run *run, struct job *j)
 {
     struct suite_row *row = j->row;
-    char words[WORDS_BYTES];
+    char words[SUITE_WORDS];
     int how;
 
     while (waitpid(j->pid, &how, 0) < 0 && errno == EINTR)
         ;
-    last_words(j, words);
+    row->seconds = rig_now() - j->began;
+    suite_last_words(j->words, words);
     if (j->cut)
-        add_text(run, j, EVIDENCE_FINDING, "did not come to an end within %g s, and was killed. %s",
-                 SUITE_CHECK_SECONDS * run->result->config->time_factor, words);
+        add_text(run, j, EVIDENCE_FINDING, "did not come to an end within %g s, and was killed%s",
+                 j->limit, words);
     else if (WIFSIGNALED(how))
-        add_text(run, j, EVIDENCE_FINDING, "the process died of signal %d (%s). %s", WTERMSIG(how),
+        add_text(run, j, EVIDENCE_FINDING, "the process died of signal %d (%s)%s", WTERMSIG(how),
                  strsignal(WTERMSIG(how)), words);
     else if (WEXITSTATUS(how) != 0)
-        add_text(run, j, EVIDENCE_FINDING, "the process ended with exit code %d. %s",
+        add_text(run, j, EVIDENCE_FINDING, "the process ended with exit code %d%s",
                  WEXITSTATUS(how), words);
     else if (!j->ended && row->verdict != VERDICT_ERROR)
-        add_text(run, j, EVIDENCE_CANNOT, "the process ended without a word. %s", words);
+        add_text(run, j, EVIDENCE_CANNOT, "the process ended without a word%s", words);
     else if (row->verdict == VERDICT_PASS && row->comparisons == 0 && row->findings == 0)
         add_text(run, j, EVIDENCE_CANNOT, "the check compared nothing");
-    row->seconds = rig_now() - j->began;
+    if (j->cut || ((row->findings || row->verdict == VERDICT_ERROR) &&
+                   row->seconds > least_limit(run->result->config)))
+        run->stuck += row->seconds;
+    run->cut += j->cut;
     close(j->pipe);
     close(j->words);
     j->pid = 0;
@@ -256,7 +305,7 @@ static void show_progress(const struct run *run, const struct job *j)
 /* Waits for something to come from a child, or a deadline. */
 static void serve(struct run *run)
 {
-    double limit = SUITE_CHECK_SECONDS * run->result->config->time_factor, now;
+    double limit = limit_now(run), now;
     struct pollfd fds[JOBS_MAX];
 
     for (unsigned i = 0; i < run->job_count; i++)
@@ -270,6 +319,7 @@ static void serve(struct run *run)
             continue;
         if (!j->cut && now - j->began > limit) {
             j->cut = true;
+            j->limit = limit;
             kill(j->pid, SIGKILL);
         }
         if (fds[i].revents && !read_evidence(run, j)) {
@@ -340,6 +390,7 @@ static int run_all(struct run *run, struct why *why)
                 return why_set(why, -errno, "cannot start a process: %s", strerror(errno));
         }
         serve(run);
+        give_up(run);
     }
     if (run->result->config->progress)
         fprintf(stderr, "\r%80s\r", "");
@@ -378,20 +429,25 @@ int suite_run(const struct suite_config *config, struct suite_result **out, stru
     run.queue = calloc(run.result->row_count, sizeof *run.queue);
     invariant(run.queue);
     choose(&run);
+    if (run.queued == 0) {
+        err = why_set(why, -ENODATA, "nothing to check: nothing that was asked for has a check");
+        goto fail;
+    }
     shuffle(&run, config->seed);
     err = run_all(&run, why);
-    free(run.queue);
     if (err < 0)
         goto fail;
     for (unsigned i = 0; i < run.result->row_count; i++) {
         settle(&run.result->rows[i], config->strict);
         run.result->verdicts[run.result->rows[i].verdict]++;
     }
-    run.result->checks_run = run.done;
+    run.result->checks_run = run.done - run.not_tried;
     run.result->seconds = rig_now() - began;
     *out = run.result;
+    free(run.queue);
     return 0;
 fail:
+    free(run.queue);
     suite_free(run.result);
     return err;
 }

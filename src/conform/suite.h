@@ -7,6 +7,10 @@
  * writes evidence to a pipe; a child that crashes, hangs or ends early becomes a finding, and the
  * run goes on. Order is random by seed. As many children run at once as there are processors.
  *
+ * A run is bounded: each child that had to be killed halves the limit of the others, down to a
+ * sixth; and when such children, and those that failed and took longer than that sixth, have used
+ * up SUITE_STUCK_LIMITS limits in sum, the checks left are not tried (an error).
+ *
  * A row's verdict comes of its own check and of every runtime rule with its id that any check saw
  * broken.
  */
@@ -16,7 +20,7 @@
 #include "conform/evidence.h"
 #include "nt/inf.h"
 
-enum { RIG_SEND_SECONDS = 5, SUITE_CHECK_SECONDS = 30 };
+enum { RIG_SEND_SECONDS = 5, SUITE_CHECK_SECONDS = 30, SUITE_STUCK_LIMITS = 4 };
 
 struct suite_config {
     const char *inf;  /* the driver's */
@@ -29,6 +33,7 @@ struct suite_config {
     bool strict;         /* NDIS in strict mode, and warnings count as findings */
     bool lenient;        /* D-27: a configuration that is not indicated is a warning */
     double time_factor;  /* for time limits; 1 */
+    double limit;        /* seconds that a check may take; 0: SUITE_CHECK_SECONDS */
     const char *capture; /* directory for a pcapng of each check's wire; NULL: none */
     bool progress;       /* a line on stderr that counts */
 };
@@ -66,7 +71,7 @@ struct suite_row {
 struct suite_import {
     char name[120]; /* "ndis.sys!NdisMIndicateStatusEx" */
     bool missing;
-    uint64_t calls; /* of a missing one */
+    uint64_t calls; /* of a missing one: 0, or some number */
 };
 
 struct suite_result {
@@ -89,13 +94,15 @@ struct suite_result {
 
 /* Looks at the driver (loads it and initializes an adapter in a child) and fills in the result's
  * head. Negative errno and a line in why when nothing can be tested: no such file, not an image,
- * the adapter does not start. */
+ * DriverEntry or MiniportInitializeEx fails, crashes or does not return, nothing chosen has a
+ * check. */
 int suite_run(const struct suite_config *config, struct suite_result **out, struct why *why);
 void suite_free(struct suite_result *s);
 /* Findings there are, warnings in strict mode among them. */
 unsigned suite_findings(const struct suite_result *s);
 
-/* config.image and config.linked from the .inf; also says that there is a model to install. */
+/* config.image and config.linked from the .inf; also says that there is a model to install, and
+ * that it is for our card or for none. */
 int suite_find_image(struct suite_config *config, bool linked, struct why *why);
 
 /* For the rig. card: the driver wants our network card (its .inf names the hardware id), else it is
