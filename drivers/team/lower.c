@@ -40,9 +40,11 @@ void team_member_count(struct team_member *m)
     NDIS_STATISTICS_INFO s;
 
     NdisZeroMemory(&s, sizeof s);
-    if (team_member_request(m, NdisRequestQueryInformation, OID_GEN_STATISTICS, &s, sizeof s) ==
+    if (team_member_request(m, NdisRequestQueryInformation, OID_GEN_STATISTICS, &s, sizeof s) !=
         NDIS_STATUS_SUCCESS)
-        NdisMoveMemory(m->counted, &s.ifInDiscards, sizeof m->counted);
+        return;
+    m->statistics = s.SupportedStatistics;
+    NdisMoveMemory(m->counted, &s.ifInDiscards, sizeof m->counted);
 }
 
 VOID NTAPI TeamOpenAdapterCompleteEx(NDIS_HANDLE ProtocolBindingContext, NDIS_STATUS Status)

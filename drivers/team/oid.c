@@ -461,7 +461,6 @@ static BOOLEAN settings_end(struct team *t)
 static void counters_end(struct team *t)
 {
     ULONG64 counted[TEAM_COUNTERS];
-    ULONG valid = ~0u;
 
     NdisAcquireSpinLock(&t->lock);
     NdisMoveMemory(counted, t->counted_gone, sizeof counted);
@@ -470,15 +469,13 @@ static void counters_end(struct team *t)
 
         if (!(t->oid.members & 1u << i))
             continue;
-        if (m->result == NDIS_STATUS_SUCCESS) {
+        if (m->result == NDIS_STATUS_SUCCESS)
             NdisMoveMemory(m->counted, &m->value.statistics.ifInDiscards, sizeof m->counted);
-            valid &= m->value.statistics.SupportedStatistics;
-        }
         for (ULONG c = 0; c < TEAM_COUNTERS; c++)
             counted[c] += m->counted[c] - m->counted_before[c];
     }
     NdisReleaseSpinLock(&t->lock);
-    t->oid.status = answer_counted(t->oid.request, counted, t->oid.members ? valid : 0);
+    t->oid.status = answer_counted(t->oid.request, counted, t->statistics);
 }
 
 static void request_end(struct team *t)

@@ -112,7 +112,7 @@ struct team_member {
     ULONG slot;
     NDIS_HANDLE binding;
     UCHAR mac[6];
-    ULONG mtu, filters, mac_options;
+    ULONG mtu, filters, mac_options, statistics;
     NET_IFINDEX if_index;
 
     enum team_member_state state;
@@ -175,7 +175,7 @@ struct team {
     /* constant while initialized */
     enum team_policy policy;
     UCHAR mac[6];
-    ULONG mtu, filters;
+    ULONG mtu, filters, statistics;
     NET_IFINDEX if_index;
 
     /* Who is in use (team.c) */

@@ -25,7 +25,7 @@ static ULONG describe_members(struct team *t)
 {
     ULONG options = ~0u;
 
-    t->mtu = t->filters = ~0u;
+    t->mtu = t->filters = t->statistics = ~0u;
     for (ULONG i = TEAM_MEMBERS_MAX; i-- > 0;) {
         const struct team_member *m = &t->member[i];
 
@@ -34,6 +34,7 @@ static ULONG describe_members(struct team *t)
         NdisMoveMemory(t->mac, m->mac, 6);
         options &= m->mac_options;
         t->filters &= m->filters;
+        t->statistics &= m->statistics;
         if (m->mtu < t->mtu)
             t->mtu = m->mtu;
     }
@@ -70,7 +71,7 @@ static NDIS_STATUS set_general(struct team *t, NDIS_HANDLE adapter, ULONG mac_op
     g.ConnectionType = NET_IF_CONNECTION_DEDICATED;
     g.IfType = IF_TYPE_ETHERNET_CSMACD;
     g.IfConnectorPresent = FALSE;
-    g.SupportedStatistics = 0;
+    g.SupportedStatistics = t->statistics;
     g.ContextBackFillSize = sizeof(struct team_nbl);
     g.SupportedOidList = (PNDIS_OID)(ULONG_PTR)team_oids;
     g.SupportedOidListLength = team_oids_bytes;
@@ -171,6 +172,7 @@ static void detach(struct team *t)
     NdisZeroMemory(&t->settings, sizeof t->settings);
     t->generation++;
     t->rx_on = 0;
+    t->asleep = FALSE;
     NdisReleaseSpinLock(&t->lock);
 }
 

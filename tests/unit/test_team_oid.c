@@ -219,6 +219,7 @@ static void test_gen42_counters_are_the_members_sum_and_stay(void **state)
     assert_int_equal(s.ifHCOutUcastPkts, 8);
     assert_int_equal(s.ifHCOutOctets, 8 * TEAM_FRAME);
     assert_int_equal(s.ifHCInUcastPkts, 1);
+    assert_int_equal(s.SupportedStatistics, rig.team->general.SupportedStatistics);
     team_close();
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Load from two threads while links, members, resets, pauses and settings change at random: every
- * send ends once, no flow is reordered on a wire (without resets, whose leftovers are sent again),
- * what is offered stays what the members in use have in common, and nothing is left. The seed is
- * printed; TEAM_SEED sets it. */
+/* Load from two threads while links, members, resets, pauses, removals and settings change at
+ * random: every send ends once, no flow is reordered on a wire (without resets, whose leftovers are
+ * sent again), what is offered stays what the members in use have in common, and nothing is left.
+ * The seed is printed; TEAM_SEED sets it, and TEAM_EVENTS how many events there are. */
 #include "test_team_rig.h"
 
 enum { SENDERS = 2, EVENTS = 60, STORM_BURST = 16 };
@@ -86,13 +86,27 @@ static void storm_read(void)
     }
 }
 
+static unsigned storm_members(void)
+{
+    return 0u + rig.card[0].member + rig.card[1].member + rig.card[2].member;
+}
+
+/* Pulled out in mid-work; another card takes its place. */
+static void storm_replace(unsigned i)
+{
+    ndis_adapter_surprise_remove(rig.card[i].adapter);
+    card_unplug(i);
+    card_plug(i);
+    memset(storm.last[i], 0, sizeof storm.last[i]);
+}
+
 static void storm_event(bool resets)
 {
     static const UCHAR lso[] = {NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED,
                                 NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED};
     unsigned i = dice(3);
 
-    switch (dice(6)) {
+    switch (dice(7)) {
     case 0:
     case 1:
         card_link(i, dice(2));
@@ -100,8 +114,12 @@ static void storm_event(bool resets)
     case 2:
         if (!rig.card[i].member)
             card_join(i);
-        else if (rig.card[0].member + rig.card[1].member + rig.card[2].member > 1)
+        else if (storm_members() > 1)
             card_leave(i);
+        break;
+    case 5:
+        if (!rig.card[i].member || storm_members() > 1)
+            storm_replace(i);
         break;
     case 3:
         if (resets)
@@ -164,7 +182,8 @@ static void storm_flows(void)
 
 static void storm_run(bool hash, bool resets)
 {
-    const char *seed = getenv("TEAM_SEED");
+    const char *seed = getenv("TEAM_SEED"), *count = getenv("TEAM_EVENTS");
+    unsigned events = count ? (unsigned)strtoul(count, NULL, 0) : EVENTS;
     unsigned unfit = 0;
 
     memset(storm.last, 0, sizeof storm.last);
@@ -177,7 +196,7 @@ static void storm_run(bool hash, bool resets)
         .hash = hash, .cards = 3, .withhold = {NULL, TEAM_NO_OFFLOAD, "host_tso6"}});
     for (unsigned i = 0; i < SENDERS; i++)
         pthread_create(&storm.thread[i], NULL, storm_send, (void *)(uintptr_t)i);
-    for (unsigned e = 0; e < EVENTS; e++) {
+    for (unsigned e = 0; e < events; e++) {
         storm_event(resets);
         unfit += !offers_come_to_fit();
         storm_flows();
