@@ -343,6 +343,10 @@ static void test_mux11_parameters_reach_every_member_and_are_told_once(void **st
     assert_true(offers_lso4(hardware_of(rig.team)));
     expect_unsent(send_large(false), false); /* MUX-9 */
     assert_int_equal(path_parameter(&rig.p, offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4),
+                                    NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED),
+                     NDIS_STATUS_SUCCESS);
+    assert_int_equal(team_told(NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG), 2); /* nothing new in it */
+    assert_int_equal(path_parameter(&rig.p, offsetof(NDIS_OFFLOAD_PARAMETERS, LsoV2IPv4),
                                     NDIS_OFFLOAD_PARAMETERS_LSOV2_ENABLED),
                      NDIS_STATUS_SUCCESS);
     assert_true(offers_lso4(current_of(rig.card[1].adapter)));
@@ -459,6 +463,9 @@ static void test_mux19_verdicts_come_up_as_far_as_the_team_offers_them(void **st
                                     NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED),
                      NDIS_STATUS_SUCCESS);
     assert_int_equal(verdict_from(1) & 0x12, 0); /* the UDP bits */
+    team_close();
+    team_open((struct team_rig_config){.hash = true, .withhold = {NULL, "guest_csum"}});
+    assert_int_equal(verdict_from(0), 0); /* the card has one, the team does not offer it */
     team_close();
 }
 
