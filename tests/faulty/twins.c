@@ -101,8 +101,7 @@ static int try_twin(const struct suite_config *config, const struct fault *f, st
     t->covered[catalogue_index(q)] |= caught;
     for (unsigned i = 0; i < s->row_count; i++)
         t->covered[i] |= s->rows[i].verdict == VERDICT_FAIL && in_list(f->also, s->rows[i].q);
-    if (strays(s, f, more, sizeof more) | missing(s, f, less, sizeof less))
-        t->astray++;
+    t->astray += strays(s, f, more, sizeof more) + missing(s, f, less, sizeof less) > 0;
     printf("%-8s %-8s %-28s %s%s%s%s%s\n", f->id, caught ? "caught" : "ESCAPED", f->name, f->what,
            *more ? "  ASTRAY:" : "", more, *less ? "  not:" : "", less);
     if (verbose || !caught || *more)
@@ -144,7 +143,7 @@ static void try_variant(const struct suite_config *config, const struct fault *f
         t->broken++;
         return;
     }
-    bad = strays(s, &none, more, sizeof more) | unproven(s, f->holds, less, sizeof less);
+    bad = strays(s, &none, more, sizeof more) + unproven(s, f->holds, less, sizeof less) > 0;
     t->broken += bad;
     printf("%-8s %-8s %-28s %s%s%s%s%s\n", "-", bad ? "BROKEN" : "holds", f->name, f->what,
            *more ? "  ASTRAY:" : "", more, *less ? "  not seen to hold:" : "", less);
