@@ -6,6 +6,8 @@ typedef void (*look_at)(struct rig *r, const struct large_asked *a);
 
 enum { MSS = 1400, LARGEST = 65535 };
 
+static unsigned asked;
+
 static void send_one(struct rig *r, const struct packet *k, uint16_t mss, look_at look)
 {
     struct stack_sent *sent = stack_send(r, k, STACK_LARGE, mss);
@@ -27,6 +29,7 @@ static void send_one(struct rig *r, const struct packet *k, uint16_t mss, look_a
         about(r, "IPv%u, %u bytes of data at MSS %u from Linux, asked as %s", k->version,
               k->len - k->payload, mss, large_name(a.kind));
         about_bytes(r, seen.bytes, seen.len, 0, 0);
+        asked++;
         look(r, &a);
     }
 }
@@ -87,10 +90,11 @@ static void send_odd(struct rig *r, unsigned version, look_at look)
     send_one(r, &k, MSS, look);
 }
 
-void large_protocol(struct rig *r, look_at look)
+unsigned large_protocol(struct rig *r, look_at look)
 {
     bool v1 = large_advertised(r, LARGE_V1);
 
+    asked = 0;
     r->config.no_bind = true;
     for (unsigned round = 0; round < 1u + v1; round++) {
         if (round)
@@ -104,4 +108,5 @@ void large_protocol(struct rig *r, look_at look)
         }
         stack_unbind(r);
     }
+    return asked;
 }

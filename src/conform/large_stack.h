@@ -21,6 +21,6 @@ struct large_asked {
  * packets of many sizes, the largest there are, with options, with long headers, smaller than one
  * segment, with flags that are never cut, UDP. Each NBL that asks for a large send is looked at;
  * about() is set. Version 1 is tried with version 2 over IPv4 switched off. The adapter is another
- * one afterwards, without a binding.
+ * one afterwards, without a binding. Returns how many NBLs there were.
  */
-void large_protocol(struct rig *r, void (*look)(struct rig *r, const struct large_asked *a));
+unsigned large_protocol(struct rig *r, void (*look)(struct rig *r, const struct large_asked *a));

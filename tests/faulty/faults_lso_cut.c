@@ -112,7 +112,7 @@ static enum segment_fate count_frames(struct fault_segment *s)
     return SEGMENT_MEND;
 }
 SEGMENT_FAULT("LSO1-6", count_frames, "sequence numbers count frames instead of bytes",
-              .also = "LSO1-23,LSO1-29,LSO2-9");
+              .also = "LSO1-23,LSO1-29,LSO2-9,SEC-9");
 
 /* ---- TCP's fields and flags ----------------------------------------------------------------- */
 

@@ -94,7 +94,7 @@ static NET_BUFFER_LIST *send_though_absent(NET_BUFFER_LIST *chain)
     return chain;
 }
 FAULT("LSO2-3", send_though_absent, "a family that is not there leaves as one frame, cut short",
-      .maybe = "KEY,CAP", .imports = {{"NdisMSetMiniportAttributes", (void *)FollowAttributes}},
+      .maybe = "KEY,CAP,SEC", .imports = {{"NdisMSetMiniportAttributes", (void *)FollowAttributes}},
       .send = send_though_absent);
 
 static NDIS_STATUS NTAPI TieV1ToV2(NDIS_HANDLE context, PNDIS_OID_REQUEST q)
@@ -120,7 +120,7 @@ static void tie_v1_to_v2(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
     c->OidRequestHandler = TieV1ToV2;
 }
 FAULT("LSO2-19", tie_v1_to_v2, "one switch for version 1 and version 2 over IPv4",
-      .maybe = "PAR,CFG", .handlers = tie_v1_to_v2);
+      .maybe = "PAR,CFG,SEC", .handlers = tie_v1_to_v2);
 
 static NDIS_STATUS NTAPI TieFamilies(NDIS_HANDLE context, PNDIS_OID_REQUEST q)
 {
@@ -142,8 +142,8 @@ static void tie_families(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 {
     c->OidRequestHandler = TieFamilies;
 }
-FAULT("LSO2-19", tie_families, "one switch for version 2 over IPv4 and IPv6", .maybe = "PAR,CFG",
-      .handlers = tie_families);
+FAULT("LSO2-19", tie_families, "one switch for version 2 over IPv4 and IPv6",
+      .maybe = "PAR,CFG,SEC", .handlers = tie_families);
 
 /* ---- More than can be done ------------------------------------------------------------------ */
 
