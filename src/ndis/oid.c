@@ -93,8 +93,9 @@ static void judge_result(struct ndis_adapter *a, const NDIS_OID_REQUEST *r, NDIS
     if (is_set(r) && s->BytesRead > s->InformationBufferLength)
         ndis_adapter_finding(a, "GEN-27", "set of OID 0x%08x read %u of %u bytes", oid,
                              s->BytesRead, s->InformationBufferLength);
+    /* The buffer of OID_PNP_QUERY_POWER is a question: its page has nothing to be written. */
     if (is_query(r) && status == NDIS_STATUS_SUCCESS && q->InformationBufferLength &&
-        !q->BytesWritten)
+        !q->BytesWritten && oid != OID_PNP_QUERY_POWER)
         ndis_adapter_finding(a, "GEN-27", "query of OID 0x%08x succeeded with BytesWritten 0", oid);
     if (is_query(r) && q->BytesWritten > q->InformationBufferLength)
         ndis_adapter_finding(a, "GEN-27", "query of OID 0x%08x wrote %u bytes into %u", oid,

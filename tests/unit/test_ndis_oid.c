@@ -166,6 +166,11 @@ static void test_results_that_were_not_filled_in_are_findings(void **state)
     bytes = sizeof(value);
     ndis_adapter_request(rig.adapter, NdisRequestSetInformation, OID_GEN_VLAN_ID, &value, &bytes);
     assert_int_equal(rig_found("GEN-27"), 3);
+    mp.in_oid = forgets_bytes; /* nothing is to be written there */
+    bytes = sizeof(value);
+    ndis_adapter_request(rig.adapter, NdisRequestQueryInformation, OID_PNP_QUERY_POWER, &value,
+                         &bytes);
+    assert_int_equal(rig_found("GEN-27"), 3);
     rig_down();
 }
 
