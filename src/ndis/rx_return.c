@@ -25,6 +25,15 @@ void ndis_rx_give_back(struct ndis_adapter *a, NET_BUFFER_LIST *first, uint32_t 
     atomic_fetch_sub(&a->rx_calls, 1);
 }
 
+/* Shown to the binding with RESOURCES: it is the miniport's, or lent to another binding. */
+static bool only_shown(const struct ndis_binding *b, struct ndis_nbl_side *s)
+{
+    const struct ndis_hop *top = ndis_nbl_top(s);
+
+    return ndis_nbl_own(s) == NDIS_OWN_SHOWN || (ndis_nbl_own(s) == NDIS_OWN_LENT && top &&
+                                                 top->adapter == b->adapter && top->binding != b);
+}
+
 /* Whether the binding holds this NBL, and then it no longer does. */
 static bool rx_reclaim(struct ndis_binding *b, NET_BUFFER_LIST *nbl)
 {
@@ -41,7 +50,7 @@ static bool rx_reclaim(struct ndis_binding *b, NET_BUFFER_LIST *nbl)
         return false;
     if (!s)
         ndis_binding_finding(b, "GEN-22", "returned %p, which is no NET_BUFFER_LIST", (void *)nbl);
-    else if (ndis_nbl_own(s) == NDIS_OWN_SHOWN)
+    else if (only_shown(b, s))
         ndis_binding_finding(b, "GEN-21", "returned NBL %p, which it was shown with RESOURCES",
                              (void *)nbl);
     else

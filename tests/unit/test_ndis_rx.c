@@ -244,6 +244,23 @@ static void test_garbage_chain_ends(void **state)
     assert_true(findings_of("GEN-23") >= 2);
 }
 
+static void test_return_of_what_another_binding_owns_is_a_finding(void **state)
+{
+    NET_BUFFER_LIST *nbl = indicable(mp_mac, 1);
+
+    (void)state;
+    proto_bind(&protos[0], NDIS_PACKET_TYPE_DIRECTED);
+    proto_bind(&protos[1], NDIS_PACKET_TYPE_DIRECTED);
+    protos[1].hold = true;
+    indicate(nbl, 1, 0);
+    NdisReturnNetBufferLists(protos[0].binding, nbl, 0); /* it was only shown to that one */
+    assert_findings("GEN-21", 1);
+    assert_int_equal(mp.returned, 0);
+    NdisReturnNetBufferLists(protos[1].binding, nbl, 0);
+    assert_int_equal(mp.returned, 1);
+    frames_free(nbl);
+}
+
 static void test_unreturned_receives_are_taken_back_at_pause(void **state)
 {
     NET_BUFFER_LIST *nbl = indicable(mp_mac, 1);
@@ -341,6 +358,7 @@ int main(void)
         T(test_resources_come_back_with_the_call),
         T(test_multicast_filter_uses_the_list),
         T(test_double_return_is_a_finding),
+        T(test_return_of_what_another_binding_owns_is_a_finding),
         T(test_indicating_a_lent_nbl_is_a_finding),
         T(test_wrong_count_is_a_finding),
         T(test_indication_while_paused_is_a_finding),
