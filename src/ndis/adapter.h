@@ -294,3 +294,4 @@ void ndis_verify_lock_free(struct ndis_adapter *a,
 
 extern const struct ndis_observer *ndis_observer_; /* NULL when none */
 extern _Atomic(double) ndis_time_factor;
+extern _Atomic(bool) ndis_racing; /* ndis_set_racing */

@@ -40,6 +40,13 @@ void ndis_set_time_factor(double factor)
     ndis_time_factor = factor > 0 ? factor : 1;
 }
 
+_Atomic(bool) ndis_racing;
+
+void ndis_set_racing(bool on)
+{
+    atomic_store(&ndis_racing, on);
+}
+
 void ndis_set_strict(bool strict)
 {
     ndis_strict_ = strict;

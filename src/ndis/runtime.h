@@ -50,6 +50,10 @@ void ndis_set_pending(bool on);
 /* The same: a set of that OID ends in this failure, and the miniport does not see it. oid 0: none.
  */
 void ndis_set_refusal(NDIS_OID oid, NDIS_STATUS status);
+/* For tests of miniports: bindings run on while the miniport pauses and is paused. So MiniportPause
+ * comes with sends and lent receives out, and sends made meanwhile reach the miniport, as a race
+ * could have it. */
+void ndis_set_racing(bool on);
 /* Strict: a set of OID_TCP_CONNECTION_OFFLOAD_HARDWARE_CAPABILITIES is refused, as today's
  * reference says. Default is the porting summary: it is turned into a set of
  * OID_TCP_CONNECTION_OFFLOAD_PARAMETERS (requirements D-1). */

@@ -295,7 +295,8 @@ static NDIS_STATUS pause_locked(struct ndis_adapter *a)
 
     if (ndis_adapter_state(a) != NDIS_ADAPTER_RUNNING)
         return NDIS_STATUS_INVALID_STATE;
-    ndis_bindings_pause(a);
+    if (!atomic_load(&ndis_racing))
+        ndis_bindings_pause(a);
     wait_begin(a, &a->pause_wait);
     ndis_adapter_set_state(a, NDIS_ADAPTER_PAUSING);
     call = ndis_call_begin(a->driver->owner);

@@ -112,6 +112,10 @@ static NDIS_STATUS tx_may_send(struct ndis_binding *b, struct ndis_adapter *a)
         return unlikely(atomic_load(&a->resetting)) ? NDIS_STATUS_RESET_IN_PROGRESS
                                                     : NDIS_STATUS_SUCCESS;
     }
+    if (unlikely(atomic_load(&ndis_racing)) && atomic_load(&b->state) == NDIS_BINDING_RUNNING &&
+        (atomic_load(&a->state) == NDIS_ADAPTER_PAUSING ||
+         atomic_load(&a->state) == NDIS_ADAPTER_PAUSED))
+        return NDIS_STATUS_SUCCESS;
     if (atomic_load(&b->state) == NDIS_BINDING_PAUSED && b->pause_done &&
         ndis_verify_tell(a, NDIS_V_STATE))
         ndis_binding_finding(b, "GEN-45",
