@@ -9,6 +9,8 @@
 
 #include <time.h>
 
+static pthread_mutex_t broken_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 double rig_now(void)
 {
     struct timespec ts;
@@ -26,8 +28,32 @@ uint32_t rig_random(struct rig *r)
     return (uint32_t)(r->random >> 16);
 }
 
-/* The test protocol does not wait at a pause for sends that a driver keeps. The driver has findings
- * for it, the protocol shall not have one beside them. */
+static void count_broken(struct rig *r, const char *rule)
+{
+    pthread_mutex_lock(&broken_mutex);
+    for (size_t i = 0; i < ARRAY_LEN(r->broken); i++) {
+        if (r->broken[i].count && strcmp(r->broken[i].rule, rule) != 0)
+            continue;
+        snprintf(r->broken[i].rule, sizeof r->broken[i].rule, "%s", rule);
+        r->broken[i].count++;
+        break;
+    }
+    pthread_mutex_unlock(&broken_mutex);
+}
+
+unsigned rig_broken(struct rig *r, const char *rule)
+{
+    unsigned n = 0;
+
+    pthread_mutex_lock(&broken_mutex);
+    for (size_t i = 0; i < ARRAY_LEN(r->broken); i++)
+        n += strcmp(r->broken[i].rule, rule) == 0 ? r->broken[i].count : 0;
+    pthread_mutex_unlock(&broken_mutex);
+    return n;
+}
+
+/* The test protocol does not wait at a pause for long for sends that a driver keeps. The driver has
+ * findings for it, the protocol shall not have one beside them. */
 static bool is_own_fault(struct rig *r, const struct finding *f)
 {
     return strcmp(f->rule, "GEN-45") == 0 && r->main.sends_out > 0;
@@ -45,6 +71,7 @@ void rig_rule_broken(void *arg, const struct finding *f)
     }
     if (is_own_fault(r, f))
         return;
+    count_broken(r, f->rule);
     snprintf(e.id, sizeof e.id, "%s", f->rule);
     snprintf(e.about, sizeof e.about, "%s", f->subject);
     snprintf(e.text, sizeof e.text, "%s", f->text);
@@ -206,6 +233,10 @@ void rig_close(struct rig *r)
         return;
     r->prepared = false;
     probe_close();
+    if (ndis_adapter_state(r->adapter) == NDIS_ADAPTER_SHUTDOWN) { /* the power is off */
+        finding_set_sink(NULL, NULL);
+        return;
+    }
     rig_halt(r);
     ndis_adapter_free(r->adapter);
     if (r->wire_watch)

@@ -121,6 +121,10 @@ struct rig {
     const char *excused; /* rig_excuse */
     _Atomic(unsigned) excused_count;
     unsigned nbls_out;
+    struct {
+        char rule[16];
+        unsigned count;
+    } broken[32]; /* rules that the runtime saw broken */
     uint32_t marks;
     /* The claims (claim.c). */
     struct evidence said;
@@ -156,6 +160,8 @@ unsigned rig_excuse(struct rig *r, const char *rule);
 bool rig_has_wire(const struct rig *r);
 /* SKIP when there is none. The functions of the wire begin with it. */
 void rig_need_wire(struct rig *r);
+/* How often the runtime has seen this rule of its own broken ("NT-IRQL"). */
+unsigned rig_broken(struct rig *r, const char *rule);
 /* The same sequence for the same seed. */
 uint32_t rig_random(struct rig *r);
 /* Seconds of the monotonic clock. */
@@ -214,6 +220,8 @@ void rig_free_nbl(struct rig *r, NET_BUFFER_LIST *nbl);
 bool rig_send(struct rig *r, NET_BUFFER_LIST *chain, unsigned count);
 /* Sends and does not wait. */
 void rig_send_only(struct rig *r, NET_BUFFER_LIST *chain);
+/* The same for any test protocol, with its flags. */
+void protocol_send(struct rig_protocol *p, NET_BUFFER_LIST *chain, ULONG flags);
 /* Frees completed NBLs and forgets all records of the main protocol. */
 void rig_forget(struct rig *r);
 void rig_return_held(struct rig *r);

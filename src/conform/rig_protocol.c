@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The test protocol: binds, issues requests, records what it is told and shown. */
 #include "conform/rig_int.h"
+#include "conform/trace.h"
+
+enum { PAUSE_SECONDS = 1 };
 
 /* Waits for a completion handler to say that what was begun with done = false has ended. */
 static NDIS_STATUS wait_done(struct rig_protocol *p)
@@ -132,6 +135,7 @@ static NDIS_STATUS NTAPI RigBind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE 
     NDIS_STATUS status;
     UINT medium;
 
+    trace_protocol(p, (struct trace_entry){.call = TRACE_BIND});
     p->bind = *BindParameters;
     p->bind_has_offload = BindParameters->DefaultOffloadConfiguration != NULL;
     if (p->bind_has_offload)
@@ -164,6 +168,7 @@ static NDIS_STATUS NTAPI RigUnbind(NDIS_HANDLE UnbindContext, NDIS_HANDLE Protoc
     struct rig_protocol *p = ProtocolBindingContext;
 
     (void)UnbindContext;
+    trace_protocol(p, (struct trace_entry){.call = TRACE_UNBIND});
     p->done = false;
     if (NdisCloseAdapterEx(p->binding) == NDIS_STATUS_PENDING)
         wait_done(p);
@@ -184,8 +189,21 @@ static VOID NTAPI RigCloseComplete(NDIS_HANDLE ProtocolBindingContext)
 static VOID NTAPI RigOidComplete(NDIS_HANDLE ProtocolBindingContext, PNDIS_OID_REQUEST OidRequest,
                                  NDIS_STATUS Status)
 {
-    (void)OidRequest;
+    trace_protocol(ProtocolBindingContext,
+                   (struct trace_entry){.call = TRACE_OID_COMPLETE,
+                                        .oid = OidRequest->DATA.QUERY_INFORMATION.Oid,
+                                        .status = Status});
     signal_done(ProtocolBindingContext, Status);
+}
+
+/* "Pausing a Binding": the event is complete when all sends are back. Not for ever: a driver that
+ * keeps some has findings of its own. */
+static void await_sends(struct rig_protocol *p)
+{
+    double until = rig_now() + PAUSE_SECONDS * p->rig->suite->time_factor;
+
+    while (p->sends_out > 0 && rig_now() < until)
+        usleep(200);
 }
 
 static NDIS_STATUS NTAPI RigNetPnPEvent(NDIS_HANDLE ProtocolBindingContext,
@@ -194,8 +212,11 @@ static NDIS_STATUS NTAPI RigNetPnPEvent(NDIS_HANDLE ProtocolBindingContext,
     struct rig_protocol *p = ProtocolBindingContext;
     NET_PNP_EVENT_CODE event = NetPnPEventNotification->NetPnPEvent.NetEvent;
 
+    trace_protocol(p, (struct trace_entry){.call = TRACE_NET_PNP_EVENT, .flags = (ULONG)event});
     if (event == NetEventRestart || event == NetEventPause)
         atomic_store(&p->running, event == NetEventRestart);
+    if (event == NetEventPause)
+        await_sends(p);
     return NDIS_STATUS_SUCCESS;
 }
 
@@ -205,6 +226,8 @@ static VOID NTAPI RigStatus(NDIS_HANDLE ProtocolBindingContext,
     struct rig_protocol *p = ProtocolBindingContext;
     struct rig_status *s;
 
+    trace_protocol(
+        p, (struct trace_entry){.call = TRACE_STATUS, .status = StatusIndication->StatusCode});
     pthread_mutex_lock(&p->rig->mutex);
     s = &p->status[p->status_count % RIG_RECORDS];
     s->code = StatusIndication->StatusCode;
@@ -260,6 +283,8 @@ static VOID NTAPI RigReceive(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LIS
     NET_BUFFER_LIST *last = NULL;
 
     (void)PortNumber;
+    trace_protocol(p, (struct trace_entry){
+                          .call = TRACE_RECEIVE, .flags = ReceiveFlags, .first = NetBufferLists});
     pthread_mutex_lock(&p->rig->mutex);
     for (NET_BUFFER_LIST *nbl = NetBufferLists; nbl; nbl = nbl->Next) {
         record_received(p, nbl, ReceiveFlags);
@@ -309,7 +334,10 @@ static VOID NTAPI RigSendComplete(NDIS_HANDLE ProtocolBindingContext,
 {
     struct rig_protocol *p = ProtocolBindingContext;
 
-    (void)SendCompleteFlags;
+    trace_protocol(p, (struct trace_entry){.call = TRACE_SEND_COMPLETE,
+                                           .flags = SendCompleteFlags,
+                                           .first = NetBufferList,
+                                           .source = NetBufferList->SourceHandle});
     pthread_mutex_lock(&p->rig->mutex);
     for (NET_BUFFER_LIST *nbl = NetBufferList; nbl; nbl = nbl->Next) {
         p->completed[p->completed_count % RIG_RECORDS] = (struct rig_completed){

@@ -118,11 +118,16 @@ void rig_free_nbl(struct rig *r, NET_BUFFER_LIST *nbl)
     r->nbls_out--;
 }
 
+void protocol_send(struct rig_protocol *p, NET_BUFFER_LIST *chain, ULONG flags)
+{
+    for (const NET_BUFFER_LIST *nbl = chain; nbl; nbl = nbl->Next)
+        p->sends_out++;
+    NdisSendNetBufferLists(p->binding, chain, NDIS_DEFAULT_PORT_NUMBER, flags);
+}
+
 void rig_send_only(struct rig *r, NET_BUFFER_LIST *chain)
 {
-    for (NET_BUFFER_LIST *nbl = chain; nbl; nbl = nbl->Next)
-        r->main.sends_out++;
-    NdisSendNetBufferLists(r->main.binding, chain, NDIS_DEFAULT_PORT_NUMBER, 0);
+    protocol_send(&r->main, chain, 0);
 }
 
 bool rig_send(struct rig *r, NET_BUFFER_LIST *chain, unsigned count)

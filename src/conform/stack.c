@@ -128,16 +128,40 @@ static void on_send(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
         protocol_copy_data(nbl->FirstNetBuffer, n->bytes);
         for (NET_BUFFER *nb = nbl->FirstNetBuffer; nb; nb = nb->Next)
             n->net_buffers++;
+        n->nbl = nbl;
     }
     pthread_mutex_unlock(&stack.rig->mutex);
+}
+
+/* Whether it is still what the protocol handed down. */
+static void look_again(const NET_BUFFER_LIST *nbl)
+{
+    static uint8_t bytes[RIG_FRAME];
+
+    for (unsigned i = 0; stack.sent && i < MIN_OF(stack.sent->count, (unsigned)STACK_NBLS); i++) {
+        struct stack_nbl *n = &stack.sent->nbl[i];
+        const NET_BUFFER *nb = nbl->FirstNetBuffer;
+
+        if (n->nbl != nbl)
+            continue;
+        n->nbl = NULL;
+        n->touched = !nb || nb->DataLength != n->len || n->len > sizeof bytes;
+        if (n->touched)
+            return;
+        protocol_copy_data(nb, bytes);
+        n->touched = memcmp(bytes, n->bytes, n->len) != 0;
+        return;
+    }
 }
 
 static void on_send_complete(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
 {
     (void)arg, (void)a;
     pthread_mutex_lock(&stack.rig->mutex);
-    for (; first; first = first->Next)
+    for (; first; first = first->Next) {
+        look_again(first);
         stack.completed++;
+    }
     changed();
 }
 
@@ -244,15 +268,15 @@ static void poll_tap(void *arg)
     tcpip_poll(arg);
 }
 
-struct stack_sent *stack_send(struct rig *r, const struct packet *k, enum stack_wish wish,
-                              uint16_t mss)
+struct stack_sent *stack_send_begin(struct rig *r, const struct packet *k, enum stack_wish wish,
+                                    uint16_t mss)
 {
     static struct packet copy;
     struct frame_span span = {copy.bytes, k->len};
     struct stack_sent *sent = calloc(1, sizeof *sent);
-    unsigned before = stack.completed;
 
     invariant(sent);
+    sent->before = stack.completed;
     copy = *k;
     stack.waiting = (struct frame){.spans = &span, .span_count = 1, .len = k->len};
     if (wish != STACK_FINISHED) {
@@ -268,14 +292,28 @@ struct stack_sent *stack_send(struct rig *r, const struct packet *k, enum stack_
     }
     stack.sent = sent;
     stack.has_waiting = true;
+    (void)r;
     nt_loop_call(0, poll_tap, stack.tcpip);
-    if (!rig_wait(r, &stack.completed, before + sent->count, SENDS_WAIT_SECONDS)) {
+    return sent;
+}
+
+void stack_send_end(struct rig *r, struct stack_sent *sent)
+{
+    if (!rig_wait(r, &stack.completed, sent->before + sent->count, SENDS_WAIT_SECONDS)) {
         finding_report("GEN-11", "sends of the overlying protocol did not come back within %g s",
                        SENDS_WAIT_SECONDS * r->suite->time_factor);
         cannot(r, "sends of the overlying protocol did not come back");
     }
     stack.sent = NULL;
     sent->count = MIN_OF(sent->count, (unsigned)STACK_NBLS);
+}
+
+struct stack_sent *stack_send(struct rig *r, const struct packet *k, enum stack_wish wish,
+                              uint16_t mss)
+{
+    struct stack_sent *sent = stack_send_begin(r, k, wish, mss);
+
+    stack_send_end(r, sent);
     return sent;
 }
 

@@ -48,15 +48,23 @@ struct stack_nbl {
     uint32_t len;
     uint32_t first_mdl; /* bytes of the frame that its first MDL holds */
     unsigned net_buffers;
+    bool touched; /* the bytes were changed between sending and completion */
+    const NET_BUFFER_LIST *nbl;
 };
 /* What one frame of Linux's became. */
 struct stack_sent {
-    unsigned count; /* NBLs, all completed when it returns */
+    unsigned count;  /* NBLs, all completed when it returns */
+    unsigned before; /* completions at its beginning */
     struct stack_nbl nbl[STACK_NBLS];
 };
 /* k is a finished packet, or a large send as frame_build makes plain ones: real lengths. */
 struct stack_sent *stack_send(struct rig *r, const struct packet *k, enum stack_wish wish,
                               uint16_t mss);
+/* The two halves of it: hands the frame down and returns at once; and waits for what became of it
+ * (more is counted until then). */
+struct stack_sent *stack_send_begin(struct rig *r, const struct packet *k, enum stack_wish wish,
+                                    uint16_t mss);
+void stack_send_end(struct rig *r, struct stack_sent *sent);
 
 /* ---- Up ------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where faults come into large sends: on their way into NDIS, and as the card cuts them. */
-#include "fault.h"
+#include "hosts.h"
 
 enum { SENT = 1024 };
 
@@ -94,6 +94,10 @@ VOID NTAPI __wrap_NdisSendNetBufferLists(NDIS_HANDLE binding, PNET_BUFFER_LIST f
                                          NDIS_PORT_NUMBER port, ULONG flags)
 {
     unsigned chain = 0;
+    union {
+        void *object;
+        __typeof__(&__real_NdisSendNetBufferLists) function;
+    } host = {fault_host("NdisSendNetBufferLists")};
 
     for (NET_BUFFER_LIST *nbl = first; nbl; nbl = nbl->Next)
         chain++;
@@ -104,7 +108,10 @@ VOID NTAPI __wrap_NdisSendNetBufferLists(NDIS_HANDLE binding, PNET_BUFFER_LIST f
     }
     if (fault && fault->send)
         first = fault->send(first);
-    __real_NdisSendNetBufferLists(binding, first, port, flags);
+    if (host.object)
+        host.function(binding, first, port, flags);
+    else
+        __real_NdisSendNetBufferLists(binding, first, port, flags);
 }
 
 /* ---- On the card ---------------------------------------------------------------------------- */

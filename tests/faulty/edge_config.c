@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Where faults come in that concern the configuration: reports of the driver, answers and
  * indications of NDIS, the administrator's GUIDs. */
-#include "fault.h"
+#include "hosts.h"
 
 #include "ndis/private.h"
 
-void __real_ndis_adapter_set_state(struct ndis_adapter *a, enum ndis_adapter_state to);
 void __wrap_ndis_adapter_set_state(struct ndis_adapter *a, enum ndis_adapter_state to);
 NDIS_STATUS __real_ndis_wmi_query(struct ndis_adapter *a, const GUID *guid, void *buffer,
                                   ULONG *bytes);
@@ -73,7 +72,15 @@ void *edge_config_import(const char *name)
 
 void __wrap_ndis_adapter_set_state(struct ndis_adapter *a, enum ndis_adapter_state to)
 {
-    __real_ndis_adapter_set_state(a, to);
+    union {
+        void *object;
+        __typeof__(&__real_ndis_adapter_set_state) function;
+    } host = {fault_host("ndis_adapter_set_state")};
+
+    if (host.object)
+        host.function(a, to);
+    else
+        __real_ndis_adapter_set_state(a, to);
     if (fault && fault->state)
         fault->state(a, to);
 }

@@ -63,6 +63,9 @@ struct fault {
     /* What src/tcpip asks of the adapter for a frame of Linux's; may call tcpip_ask. */
     enum tcpip_request (*ask)(struct tcpip *t, const struct tcpip_offers *offers,
                               struct tcpip_slot *s, const struct frame *f);
+    /* More functions of the host, by name: those of hosts.c, where the real ones are called
+     * __real_NAME. */
+    struct fault_import hosts[3];
     /* Changes the handlers that src/tcpip registers; `protocol` has what was there. */
     void (*protocol_handlers)(NDIS_PROTOCOL_DRIVER_CHARACTERISTICS *c);
     /* NdisMSetMiniportAttributes and NdisMIndicateStatusEx as the suite's own miniport calls them;
