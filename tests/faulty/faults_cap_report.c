@@ -136,7 +136,7 @@ static void no_extensions(NDIS_OFFLOAD *o, enum fault_view view)
     o->Checksum.IPv6Receive.IpExtensionHeadersSupported = 0;
 }
 FAULT("CAP-15", no_extensions_listed, "the TCP checksum is listed without extension headers",
-      .maybe = "PAR,KEY", .offload = no_extensions);
+      .maybe = "PAR,KEY,RXC-14", .offload = no_extensions);
 
 static void udp_with_tcp(NDIS_OFFLOAD *o, enum fault_view view)
 {

@@ -16,7 +16,7 @@ static void first_fragment(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         slot_put(nbl, slot_get(nbl) | good(f));
 }
 FAULT("RXC-10", rxc_first_fragment, "a first fragment is marked as succeeded",
-      .indicate = first_fragment);
+      .indicate = first_fragment, .maybe = "SEC");
 
 static void later_fragment(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
@@ -26,14 +26,15 @@ static void later_fragment(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         slot_put(nbl, slot_get(nbl) | SLOT_UDP_BAD);
 }
 FAULT("RXC-10", rxc_later_fragment, "a later fragment is marked as failed",
-      .indicate = later_fragment);
+      .indicate = later_fragment, .maybe = "SEC");
 
 static void fragment6(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
     if (len > 60 && frame[12] == 0x86 && frame[14] >> 4 == 6 && frame[20] == 44)
         slot_put(nbl, SLOT_TCP_OK);
 }
-FAULT("RXC-10", rxc_fragment6, "an IPv6 fragment is marked as succeeded", .indicate = fragment6);
+FAULT("RXC-10", rxc_fragment6, "an IPv6 fragment is marked as succeeded", .indicate = fragment6,
+      .maybe = "SEC,RXC-13");
 
 static bool udp_without(const struct fields *f, unsigned version)
 {
@@ -46,7 +47,7 @@ static void fails_without(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         slot_put(nbl, slot_get(nbl) | SLOT_UDP_BAD);
 }
 FAULT("RXC-11", rxc_udp4_without, "UDP over IPv4 without checksum is marked as failed",
-      .indicate = fails_without, .maybe = "RXC-22");
+      .indicate = fails_without, .maybe = "RXC-22,SEC");
 
 static void passes_without(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
@@ -54,7 +55,7 @@ static void passes_without(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         slot_put(nbl, slot_get(nbl) | SLOT_UDP_OK);
 }
 FAULT("RXC-12", rxc_udp6_without, "UDP over IPv6 without checksum is marked as succeeded",
-      .indicate = passes_without, .maybe = "RXC-22");
+      .indicate = passes_without, .maybe = "RXC-22,SEC");
 
 /* ---- What cannot be judged ------------------------------------------------------------------ */
 
@@ -63,7 +64,8 @@ static void judges_others(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
     if (len > 60 && frame[12] == 0x08 && frame[13] == 0x06)
         slot_put(nbl, SLOT_TCP_OK);
 }
-FAULT("RXC-13", rxc_judges_others, "a frame that is no IP has a result", .indicate = judges_others);
+FAULT("RXC-13", rxc_judges_others, "a frame that is no IP has a result", .indicate = judges_others,
+      .maybe = "SEC");
 
 static void judges_cut(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
@@ -182,7 +184,7 @@ static void clears_checksum(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         memset(frame + f->l4 + 16, 0, 2);
 }
 FAULT("RXC-16", rxc_clears_checksum, "a checksum that was right is cleared",
-      .indicate = clears_checksum, .maybe = "GEN,KEY-28,RXC-22");
+      .indicate = clears_checksum, .maybe = "GEN,SEC,KEY-28,RXC-22");
 
 static void mends_checksum(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
@@ -190,7 +192,7 @@ static void mends_checksum(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         frame_mend(frame, len);
 }
 FAULT("RXC-16", rxc_mends_checksum, "a checksum that was wrong is put right",
-      .indicate = mends_checksum, .maybe = "GEN,RXC-22");
+      .indicate = mends_checksum, .maybe = "GEN,SEC,RXC-22");
 
 static void cuts_padding(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
@@ -199,7 +201,8 @@ static void cuts_padding(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
     if (f && f->end < len)
         nbl->FirstNetBuffer->DataLength = f->end;
 }
-FAULT("RXC-16", rxc_cuts_padding, "padding is cut off", .indicate = cuts_padding, .maybe = "GEN");
+FAULT("RXC-16", rxc_cuts_padding, "padding is cut off", .indicate = cuts_padding,
+      .maybe = "GEN,SEC");
 
 /* ---- Other bits, old ones ------------------------------------------------------------------- */
 
@@ -210,7 +213,7 @@ static void sets_loopback(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         slot_put(nbl, slot_get(nbl) | SLOT_LOOPBACK);
 }
 FAULT("RXC-17", rxc_sets_loopback, "received frames are marked as looped back",
-      .indicate = sets_loopback);
+      .indicate = sets_loopback, .maybe = "INIT-14,SEC");
 
 static void says_coalesced(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {

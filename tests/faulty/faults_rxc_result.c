@@ -71,7 +71,7 @@ static bool drops_wrong(uint8_t *frame, uint32_t len)
     return f->transport_good;
 }
 FAULT("RXC-3", rxc_drops_wrong, "frames with a wrong checksum are not indicated",
-      .wire_in = drops_wrong, .maybe = "SEC,GEN,RXC-22");
+      .wire_in = drops_wrong, .maybe = "SEC,GEN,RXC-22,INIT-14,CFG");
 
 static void marks_both(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
@@ -132,7 +132,7 @@ static void header_of_ip6(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         slot_put(nbl, slot_get(nbl) | SLOT_IP_OK);
 }
 FAULT("RXC-7", rxc_header_of_ip6, "an IPv6 frame has an IP header result",
-      .indicate = header_of_ip6);
+      .indicate = header_of_ip6, .maybe = "SEC");
 
 /* What the last right TCP frame over IPv4 was told. */
 static bool tcp4_speaks(NET_BUFFER_LIST *nbl, const struct fields *f, bool before)
@@ -240,7 +240,7 @@ static void too_early(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
         judge(nbl, frame, len);
 }
 FAULT("RXC-1", rxc_too_early, "results before OID_OFFLOAD_ENCAPSULATION", .indicate = too_early,
-      .handlers = look_at_sets, .maybe = "ENC");
+      .handlers = look_at_sets, .maybe = "ENC,INIT-14,PAR-20");
 
 static void after_off(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
