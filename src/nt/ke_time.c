@@ -20,6 +20,17 @@ LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequenc
 }
 NT_EXPORT(KeQueryPerformanceCounter);
 
+/* Nothing watches DPCs here: a machine on which a thread waits for a processor would bite the wrong
+ * one. */
+NTSTATUS NTAPI KeQueryDpcWatchdogInformation(PKDPC_WATCHDOG_INFORMATION WatchdogInformation)
+{
+    if (nt_thread_self()->irql < DISPATCH_LEVEL)
+        return STATUS_UNSUCCESSFUL;
+    *WatchdogInformation = (KDPC_WATCHDOG_INFORMATION){0};
+    return STATUS_SUCCESS;
+}
+NT_EXPORT(KeQueryDpcWatchdogInformation);
+
 ULONG NTAPI KeQueryTimeIncrement(VOID)
 {
     return TICK_100NS;

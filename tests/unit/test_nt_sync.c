@@ -577,6 +577,21 @@ static void test_clocks_agree(void **state)
     assert_true((uint64_t)ticks.QuadPart >= ns / 100 / KeQueryTimeIncrement());
 }
 
+/* STATUS_UNSUCCESSFUL where no DPC runs; limits of 0: nothing watches. */
+static void test_dpc_watchdog_is_off(void **state)
+{
+    KDPC_WATCHDOG_INFORMATION w = {.DpcWatchdogLimit = 1, .DpcTimeLimit = 1};
+    KIRQL before;
+
+    (void)state;
+    assert_int_equal(KeQueryDpcWatchdogInformation(&w), STATUS_UNSUCCESSFUL);
+    KeRaiseIrql(DISPATCH_LEVEL, &before);
+    assert_int_equal(KeQueryDpcWatchdogInformation(&w), STATUS_SUCCESS);
+    KeLowerIrql(before);
+    assert_int_equal(w.DpcWatchdogLimit, 0);
+    assert_int_equal(w.DpcTimeLimit, 0);
+}
+
 static void test_processors_and_affinity(void **state)
 {
     PROCESSOR_NUMBER n = {.Number = 9};
@@ -623,6 +638,7 @@ int main(void)
         T(test_allocated_timer_may_delete_itself),
         T(test_rundown_waits_for_references),
         T(test_clocks_agree),
+        T(test_dpc_watchdog_is_off),
         T(test_processors_and_affinity),
     };
 

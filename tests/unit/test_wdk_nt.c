@@ -9,6 +9,7 @@
 
 #define INITGUID
 #include <wdk/ntddk.h>
+#include <wdk/ntintsafe.h>
 
 struct item {
     int value;
@@ -189,6 +190,29 @@ static void test_layout_is_that_of_x64_windows(void **state)
     assert_int_equal(offsetof(PCI_COMMON_CONFIG, DeviceSpecific), 64);
 }
 
+static void test_integers_that_do_not_fit_are_told(void **state)
+{
+    ULONGLONG wide;
+    USHORT narrow;
+    ULONG v;
+
+    (void)state;
+    assert_int_equal(RtlULongAdd(0xfffffffe, 1, &v), STATUS_SUCCESS);
+    assert_int_equal(v, 0xffffffff);
+    assert_int_equal(RtlULongAdd(0xffffffff, 1, &v), STATUS_INTEGER_OVERFLOW);
+    assert_int_equal(RtlULongSub(1, 1, &v), STATUS_SUCCESS);
+    assert_int_equal(RtlULongSub(1, 2, &v), STATUS_INTEGER_OVERFLOW);
+    assert_int_equal(RtlULongMult(0x10000, 0xffff, &v), STATUS_SUCCESS);
+    assert_int_equal(v, 0xffff0000);
+    assert_int_equal(RtlULongMult(0x10000, 0x10000, &v), STATUS_INTEGER_OVERFLOW);
+    assert_int_equal(RtlULongMult(0, 0xffffffff, &v), STATUS_SUCCESS);
+    assert_int_equal(RtlUShortMult(256, 255, &narrow), STATUS_SUCCESS);
+    assert_int_equal(RtlUShortMult(256, 256, &narrow), STATUS_INTEGER_OVERFLOW);
+    assert_int_equal(RtlUShortAdd(65535, 1, &narrow), STATUS_INTEGER_OVERFLOW);
+    assert_int_equal(RtlULongLongMult(1ull << 32, 1ull << 31, &wide), STATUS_SUCCESS);
+    assert_int_equal(RtlULongLongMult(1ull << 32, 1ull << 32, &wide), STATUS_INTEGER_OVERFLOW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_irp_stack_moves_downwards),
         cmocka_unit_test(test_constant_strings_count_bytes),
         cmocka_unit_test(test_status_severity),
+        cmocka_unit_test(test_integers_that_do_not_fit_are_told),
         cmocka_unit_test(test_initguid_defines),
         cmocka_unit_test(test_layout_is_that_of_x64_windows),
     };

@@ -35,6 +35,12 @@ typedef enum _NDIS_DEVICE_PNP_EVENT {
     NdisDevicePnPEventMaximum
 } NDIS_DEVICE_PNP_EVENT, *PNDIS_DEVICE_PNP_EVENT;
 
+/* What the buffer of NdisDevicePnPEventPowerProfileChanged holds, as a ULONG. */
+typedef enum _NDIS_POWER_PROFILE {
+    NdisPowerProfileBattery,
+    NdisPowerProfileAcOnLine
+} NDIS_POWER_PROFILE, *PNDIS_POWER_PROFILE;
+
 typedef struct _NET_DEVICE_PNP_EVENT {
     NDIS_OBJECT_HEADER Header;
     NDIS_PORT_NUMBER PortNumber;
@@ -467,6 +473,11 @@ NDISAPI KAFFINITY NTAPI NdisMQueueDpcEx(NDIS_HANDLE NdisInterruptHandle, ULONG M
     PGROUP_AFFINITY TargetProcessors, PVOID MiniportDpcContext);
 
 /* ---- Registration and completions ----------------------------------------------------------- */
+
+/* What a driver's contexts are made of: for analysis tools, nothing to a compiler. */
+#define NDIS_DECLARE_MINIPORT_DRIVER_CONTEXT(type)
+#define NDIS_DECLARE_MINIPORT_ADAPTER_CONTEXT(type)
+#define NDIS_DECLARE_MINIPORT_INTERRUPT_CONTEXT(type)
 
 NDISAPI NDIS_STATUS NTAPI NdisMRegisterMiniportDriver(PDRIVER_OBJECT DriverObject,
     PUNICODE_STRING RegistryPath, NDIS_HANDLE MiniportDriverContext,

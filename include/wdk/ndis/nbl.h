@@ -641,6 +641,7 @@ NDISAPI VOID NTAPI NdisFreeMdl(PMDL Mdl);
         *(_Offset) = MmGetMdlByteOffset(_Mdl); \
         *(_Length) = MmGetMdlByteCount(_Mdl); \
     } while (0)
+#define NDIS_MDL_LINKAGE(_Mdl) ((_Mdl)->Next)
 #define NdisGetNextMdl(_CurrentMdl, _NextMdl) (*(_NextMdl) = (_CurrentMdl)->Next)
 #define NdisGetMdlPhysicalArraySize(_Mdl, _ArraySize) \
     (*(_ArraySize) = ADDRESS_AND_SIZE_TO_SPAN_PAGES( \

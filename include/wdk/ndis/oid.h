@@ -106,6 +106,13 @@
 #define OID_TCP_RSC_STATISTICS 0x0002021D
 
 /* Ethernet. */
+#define ETH_LENGTH_OF_ADDRESS 6
+#define ETH_IS_MULTICAST(address) ((BOOLEAN)(((const UCHAR *)(address))[0] & 1))
+#define ETH_IS_BROADCAST(address)                                                                  \
+    ((((const UCHAR *)(address))[0] & ((const UCHAR *)(address))[1] &                              \
+      ((const UCHAR *)(address))[2] & ((const UCHAR *)(address))[3] &                              \
+      ((const UCHAR *)(address))[4] & ((const UCHAR *)(address))[5]) == 0xff)
+#define ETH_COPY_NETWORK_ADDRESS(to, from) NdisMoveMemory(to, from, ETH_LENGTH_OF_ADDRESS)
 #define OID_802_3_PERMANENT_ADDRESS 0x01010101
 #define OID_802_3_CURRENT_ADDRESS 0x01010102
 #define OID_802_3_MULTICAST_LIST 0x01010103

@@ -17,11 +17,24 @@
 #define EXPORT
 
 /* Versions. A driver says what it is with one of NDIS60_MINIPORT .. NDIS630_MINIPORT or NDIS60 ..
- * NDIS630 (protocol, filter); the numbers that go into its characteristics follow from that. */
+ * NDIS630 (protocol, filter); the numbers that go into its characteristics follow from that, and
+ * which of the NDIS_SUPPORT_ macros are not 0, by which sources for several versions choose what
+ * they compile. All are when a driver says nothing. The declarations here do not depend on them. */
+#if defined(NDIS630_MINIPORT) || defined(NDIS630)
+#define NDIS_SUPPORTED_ 30
+#elif defined(NDIS620_MINIPORT) || defined(NDIS620)
+#define NDIS_SUPPORTED_ 20
+#elif defined(NDIS61_MINIPORT) || defined(NDIS61)
+#define NDIS_SUPPORTED_ 1
+#elif defined(NDIS60_MINIPORT) || defined(NDIS60)
+#define NDIS_SUPPORTED_ 0
+#else
+#define NDIS_SUPPORTED_ 30
+#endif
 #define NDIS_SUPPORT_NDIS6 1
-#define NDIS_SUPPORT_NDIS61 1
-#define NDIS_SUPPORT_NDIS620 1
-#define NDIS_SUPPORT_NDIS630 1
+#define NDIS_SUPPORT_NDIS61 (NDIS_SUPPORTED_ >= 1)
+#define NDIS_SUPPORT_NDIS620 (NDIS_SUPPORTED_ >= 20)
+#define NDIS_SUPPORT_NDIS630 (NDIS_SUPPORTED_ >= 30)
 
 #define NDIS_RUNTIME_VERSION_60 ((6 << 16) | 0)
 #define NDIS_RUNTIME_VERSION_61 ((6 << 16) | 1)

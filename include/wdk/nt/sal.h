@@ -19,11 +19,13 @@
 #define _Analysis_assume_(x)
 #define _Analysis_assume_lock_held_(x)
 #define _Analysis_assume_lock_not_held_(x)
+#define _Analysis_mode_(x)
 #define _At_(target, anno)
 #define _Check_return_
 #define _Const_
 #define _Dispatch_type_(x)
 #define _Enum_is_bitflag_
+#define _Fallthrough_
 #define _Field_range_(lo, hi)
 #define _Field_size_(x)
 #define _Field_size_bytes_(x)
@@ -90,6 +92,7 @@
 #define _Outptr_result_bytebuffer_(x)
 #define _Outptr_result_maybenull_
 #define _Points_to_data_
+#define _Post_
 #define _Post_equal_to_(x)
 #define _Post_invalid_
 #define _Post_maybenull_
@@ -123,3 +126,4 @@
 #define __drv_freesMem(x)
 #define __drv_strictTypeMatch(x)
 #define __analysis_assume(x)
+#define __fallthrough
