@@ -215,7 +215,10 @@ CHECK("SEC-6", lengths_are_checked_before_use)
 
 /* ---- SEC-9 ---------------------------------------------------------------------------------- */
 
-enum { FLOOD = 40, TIMES = 5, SLACK_NS = 20000, ARRIVALS = 64, FLOODS = 6 };
+/* Frames of 9000 bytes tell a walk over all that was walked before from a plain one: 600 000 steps
+ * against 1100. */
+enum { JUMBO = 9000, FLOOD = 20, ARRIVALS = 8, FLOODS = 20, ROUNDS = 10 };
+enum { TIMES = 8, SLACK_NS = 60000 };
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -225,17 +228,26 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* IPv6 with `count` extension headers of 8 bytes, which end in something that is no transport. */
+static uint32_t room_for_headers(const struct rig *r)
+{
+    struct ndis_adapter_info info;
+
+    ndis_adapter_info(r->adapter, &info);
+    return (info.mtu - 40) / 8 * 8;
+}
+
+/* As long as the link takes, with `count` extension headers of 8 bytes, which end in something that
+ * is no transport. */
 static uint32_t make_chain(const struct rig *r, unsigned count, uint8_t *frame)
 {
-    uint32_t len = ETH_LEN + 40 + 1400;
+    uint32_t room = room_for_headers(r), len = ETH_LEN + 40 + room;
 
     memset(frame, 0, len);
     memcpy(frame, r->peer, 6);
     memcpy(frame + 6, r->mac, 6);
     naive_put(frame + 12, 2, 0x86dd);
     frame[14] = 0x60;
-    naive_put(frame + 18, 2, 1400);
+    naive_put(frame + 18, 2, room);
     frame[20] = count ? 60 : 59;
     frame[21] = 64;
     memset(frame + 22, 0xfd, 32);
@@ -287,35 +299,47 @@ static uint64_t quickest_arrival(struct rig *r, uint8_t *frame, uint32_t len)
     return best;
 }
 
-static void expect_bounded(struct rig *r, const char *what, unsigned headers, uint64_t took,
-                           uint64_t plain)
+/* One way, with `count` headers. Others on this machine can only lengthen what is measured: it is
+ * tried until it is short, or too often. */
+static uint64_t time_of(struct rig *r, bool arrives, unsigned count, uint64_t enough)
 {
-    about(r, "%s with %u IPv6 extension headers that cannot be offloaded", what, headers);
-    expect(r, took <= plain * TIMES + SLACK_NS, "processor time of the quickest",
-           "about that of a frame without them", "%llu ns, without them %llu ns",
-           (unsigned long long)took, (unsigned long long)plain);
-}
-
-CHECK("SEC-9", work_per_frame_is_bounded)
-{
-    static const unsigned chains[] = {1, 20, 175};
     static uint8_t frame[RIG_FRAME];
     NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO i = {.Value = NULL};
-    uint64_t sent, arrived;
+    uint32_t len = make_chain(r, count, frame);
+    uint64_t best = UINT64_MAX;
 
     i.Transmit.IsIPv6 = 1;
     i.Transmit.TcpChecksum = 1;
     i.Transmit.TcpHeaderOffset = 54;
-    rig_open(r, NULL);
-    need(r, rig_has_wire(r), "a network card below the driver");
-    sent = quickest(r, frame, make_chain(r, 0, frame), i.Value);
-    arrived = quickest_arrival(r, frame, make_chain(r, 0, frame));
-    for (unsigned c = 0; c < ARRAY_LEN(chains); c++) {
-        expect_bounded(r, "a send", chains[c],
-                       quickest(r, frame, make_chain(r, chains[c], frame), i.Value), sent);
-        expect_bounded(r, "a frame that arrives", chains[c],
-                       quickest_arrival(r, frame, make_chain(r, chains[c], frame)), arrived);
+    for (unsigned round = 0; round < ROUNDS && best > enough; round++) {
+        uint64_t took =
+            arrives ? quickest_arrival(r, frame, len) : quickest(r, frame, len, i.Value);
+
+        best = MIN_OF(best, took);
     }
-    note(r, "without extension headers: %llu ns to send, %llu ns to receive",
-         (unsigned long long)sent, (unsigned long long)arrived);
+    return best;
+}
+
+CHECK("SEC-9", work_per_frame_is_bounded)
+{
+    unsigned chains[] = {1, 20, 0};
+
+    rig_open(r, &(struct rig_config){.mtu = JUMBO});
+    need(r, rig_has_wire(r), "a network card below the driver");
+    chains[2] = room_for_headers(r) / 8;
+    for (unsigned way = 0; way < 2; way++) {
+        uint64_t plain = time_of(r, way, 0, 0), most = plain * TIMES + SLACK_NS;
+
+        for (unsigned c = 0; c < ARRAY_LEN(chains); c++) {
+            uint64_t took = time_of(r, way, chains[c], most);
+
+            about(r, "%s with %u IPv6 extension headers that cannot be offloaded",
+                  way ? "a frame that arrives" : "a send", chains[c]);
+            expect(r, took <= most, "processor time of the quickest",
+                   "about that of a frame without them", "%llu ns, without them %llu ns",
+                   (unsigned long long)took, (unsigned long long)plain);
+        }
+        note(r, "without extension headers: %llu ns to %s", (unsigned long long)plain,
+             way ? "receive" : "send");
+    }
 }

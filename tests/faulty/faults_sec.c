@@ -74,7 +74,7 @@ static NDIS_STATUS NTAPI set_all_or_nothing(NDIS_HANDLE h, void *block)
 FAULT("SEC-1", no_sends_without_large_ones,
       "without one large send no transmit offload is reported",
       .imports = {{"NdisMSetMiniportAttributes", (void *)set_all_or_nothing}},
-      .maybe = "CAP,ENC,CFG");
+      .maybe = "CAP,ENC,CFG,PAR");
 
 /* ---- Sends ---------------------------------------------------------------------------------- */
 
@@ -158,10 +158,8 @@ static void walk(const uint8_t *bytes, uint32_t len)
     if (len < 62 || naive_get(bytes + 12, 2) != 0x86dd || bytes[20] != 60)
         return;
     for (uint32_t to = 54; to + 8 <= len; to += 8) {
-        for (uint32_t at = 54; at <= to; at += 8) {
-            for (unsigned again = 0; again < 40; again++)
-                last = bytes[at];
-        }
+        for (uint32_t at = 54; at <= to; at += 8)
+            last = bytes[at];
     }
     (void)last;
 }
