@@ -239,7 +239,7 @@ VARIANT(connection_offload, "a driver that offers connection offload",
 FAULT("CON-1", connection_reports_too_long, "the connection reports say Size 24",
       LAYER(LONG_REPORTS));
 FAULT("CON-1", connection_beyond_hardware, "IPv6 connections are on and the hardware has none",
-      LAYER(BEYOND_HARDWARE));
+      LAYER(BEYOND_HARDWARE), .maybe = "KEY-14");
 FAULT("CON-2", connection_encapsulation, "connections in tagged frames only",
       LAYER(OTHER_ENCAPSULATION), .also = "CON-7,CON-8");
 FAULT("CON-3", connection_of_no_family, "connections of neither IPv4 nor IPv6", LAYER(NO_FAMILY));

@@ -210,7 +210,7 @@ static NDIS_STATUS NTAPI set_one_view(NDIS_HANDLE h, void *block)
     return NdisMSetMiniportAttributes(h, block);
 }
 FAULT("INIT-7", hardware_view_is_what_is_on, "the hardware view follows the keywords",
-      ATTRIBUTES(set_one_view), .also = "INIT-13", .maybe = "CAP,CFG,KEY,PAR");
+      ATTRIBUTES(set_one_view), .also = "INIT-13", .maybe = "CAP,CFG,KEY,PAR,ENC");
 
 static NDIS_STATUS NTAPI set_more_than_there_is(NDIS_HANDLE h, void *block)
 {
@@ -222,7 +222,7 @@ static NDIS_STATUS NTAPI set_more_than_there_is(NDIS_HANDLE h, void *block)
     return NdisMSetMiniportAttributes(h, block);
 }
 FAULT("INIT-8", more_is_on_than_there_is, "MinSegmentCount is smaller than the hardware's",
-      ATTRIBUTES(set_more_than_there_is), .maybe = "CAP");
+      ATTRIBUTES(set_more_than_there_is), .maybe = "CAP,ENC,CFG");
 
 static VOID NTAPI read_absent_as_off(PNDIS_STATUS status, PNDIS_CONFIGURATION_PARAMETER *value,
                                      NDIS_HANDLE h, PNDIS_STRING keyword, NDIS_PARAMETER_TYPE type)
@@ -281,7 +281,7 @@ static VOID NTAPI indicate_marked(NDIS_HANDLE h, PNET_BUFFER_LIST first, NDIS_PO
 }
 FAULT("INIT-14", verdicts_from_the_start, "frames are marked as good before activation",
       .imports = {{"NdisMIndicateReceiveNetBufferLists", (void *)indicate_marked}},
-      .handlers = watch_activation, .maybe = "ENC,RXC,SEC-3");
+      .handlers = watch_activation, .maybe = "ENC,PAR,RXC,SEC-3");
 
 /* ---- INIT-23: the list ---------------------------------------------------------------------- */
 

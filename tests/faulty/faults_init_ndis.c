@@ -139,7 +139,7 @@ static void hand_out_hardware(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p, N
     *copy = s.hardware;
 }
 FAULT("INIT-17", bindings_get_the_hardware_view, "bind parameters hold what the hardware can do",
-      .bind_parameters = hand_out_hardware, .also = "INIT-11,INIT-18", .maybe = "CFG,KEY");
+      .bind_parameters = hand_out_hardware, .also = "INIT-11,INIT-18", .maybe = "CFG,ENC,KEY");
 
 static void hand_out_nothing(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p, NDIS_OFFLOAD *copy)
 {
@@ -148,7 +148,8 @@ static void hand_out_nothing(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p, ND
     p->DefaultOffloadConfiguration = NULL;
 }
 FAULT("INIT-17", bindings_get_nothing, "bind parameters hold no configuration",
-      .bind_parameters = hand_out_nothing, .also = "INIT-11,INIT-18", .maybe = "CFG,KEY,ENC,TXC");
+      .bind_parameters = hand_out_nothing, .also = "INIT-11,INIT-18",
+      .maybe = "CFG,KEY,ENC,TXC,LSO1");
 
 static void hand_out_the_first(struct ndis_adapter *a, NDIS_BIND_PARAMETERS *p, NDIS_OFFLOAD *copy)
 {
@@ -184,7 +185,8 @@ FAULT("INIT-20", requests_while_initializing, "NDIS hands on requests while init
 
 static VOID NTAPI drop_early(NDIS_HANDLE h, PNDIS_STATUS_INDICATION s)
 {
-    if (ndis_adapter_state(probe_current()->adapter) != NDIS_ADAPTER_INITIALIZING)
+    if (!probe_current() ||
+        ndis_adapter_state(probe_current()->adapter) != NDIS_ADAPTER_INITIALIZING)
         NdisMIndicateStatusEx(h, s);
 }
 FAULT("INIT-22", early_indications_lost, "NDIS drops indications made while initializing",
