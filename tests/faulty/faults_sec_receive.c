@@ -167,7 +167,7 @@ FAULT("SEC-4", wrong_packets_dropped, "received packets with wrong checksums are
 FAULT("SEC-4", trailers_cut, "bytes behind the datagram are cut off", RECEIVES(CUT_TRAILERS),
       .maybe = "RXC");
 FAULT("SEC-4", duplicates_dropped, "a packet that comes twice is indicated once",
-      RECEIVES(DROP_TWICE), .maybe = "RXC,GEN,ENC,PAR");
+      RECEIVES(DROP_TWICE), .maybe = "RXC,GEN,ENC,PAR,CFG,KEY");
 FAULT("SEC-7", verdicts_of_other_frames, "every 997th frame keeps the verdict of another",
       RECEIVES(KEEP_OLD_VERDICTS));
 FAULT("SEC-9", quadratic_receives, "each extension header that arrives is found from the first",
