@@ -3,9 +3,10 @@
  * Identification, what is copied. */
 #include "fault.h"
 
-/* Every frame of version 2 is part of LSO2-1, which compares whole frames. */
+/* Every frame of version 2 is part of LSO2-1, which compares whole frames, and PAR-24 looks at
+ * lengths and checksums with the checksum offload off. */
 #define SEGMENT_FAULT(id, name, what, ...)                                                         \
-    FAULT(id, name, what, .maybe = "LSO2-1", .segment = name, ##__VA_ARGS__)
+    FAULT(id, name, what, .maybe = "LSO2-1,PAR-24", .segment = name, ##__VA_ARGS__)
 
 static uint8_t *ip_of(struct fault_segment *s)
 {
@@ -33,7 +34,7 @@ static enum segment_fate whole_length(struct fault_segment *s)
 }
 /* Padding then looks like data. */
 FAULT("LSO1-15", whole_length, "each frame has the large packet's Total Length", .also = "LSO2-20",
-      .maybe = "LSO1-3,LSO1-4,LSO2-1", .segment = whole_length);
+      .maybe = "LSO1-3,LSO1-4,LSO2-1,PAR-24", .segment = whole_length);
 
 static enum segment_fate template_length(struct fault_segment *s)
 {
@@ -228,8 +229,8 @@ static enum segment_fate slot_priority_first(struct fault_segment *s)
         s->bytes[14] &= 0x0f;
     return SEGMENT_GOES;
 }
-SEGMENT_FAULT("LSO1-34", slot_priority_first,
-              "after the first frame, the slot's tag lacks priority");
+FAULT("LSO1-34", slot_priority_first, "after the first frame, the slot's tag lacks priority",
+      .maybe = "LSO2-1,CAP-10,CAP-11", .segment = slot_priority_first);
 
 static enum segment_fate buffer_vlan_first(struct fault_segment *s)
 {
@@ -237,8 +238,8 @@ static enum segment_fate buffer_vlan_first(struct fault_segment *s)
         s->bytes[15] = 0;
     return SEGMENT_GOES;
 }
-SEGMENT_FAULT("LSO1-34", buffer_vlan_first,
-              "after the first frame, the buffer's tag has another id");
+FAULT("LSO1-34", buffer_vlan_first, "after the first frame, the buffer's tag has another id",
+      .maybe = "LSO2-1,CAP-10,CAP-11", .segment = buffer_vlan_first);
 
 /* ---- Identification ------------------------------------------------------------------------- */
 

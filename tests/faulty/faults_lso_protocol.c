@@ -134,7 +134,8 @@ static enum tcpip_request any_count(struct tcpip *t, const struct tcpip_offers *
     more.lso4_min = more.lso6_min = 0;
     return tcpip_ask(t, &more, s, f);
 }
-FAULT("LSO1-5", any_count, "protocol: MinSegmentCount is not looked at", .ask = any_count);
+FAULT("LSO1-5", any_count, "protocol: MinSegmentCount is not looked at", .ask = any_count,
+      .maybe = "CAP-22,CAP-24");
 
 static enum tcpip_request any_size(struct tcpip *t, const struct tcpip_offers *offers,
                                    struct tcpip_slot *s, const struct frame *f)
@@ -144,7 +145,8 @@ static enum tcpip_request any_size(struct tcpip *t, const struct tcpip_offers *o
     more.lso4_max = more.lso6_max = UINT32_MAX;
     return tcpip_ask(t, &more, s, f);
 }
-FAULT("LSO1-26", any_size, "protocol: MaxOffLoadSize is not looked at", .ask = any_size);
+FAULT("LSO1-26", any_size, "protocol: MaxOffLoadSize is not looked at", .ask = any_size,
+      .maybe = "CAP-20,CAP-24");
 
 /* Version 2 for what tcpip would not ask for. */
 static enum tcpip_request force(struct tcpip_slot *s, const struct frame *f)

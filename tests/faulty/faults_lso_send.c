@@ -115,7 +115,7 @@ static void v1_at_34(NET_BUFFER_LIST *nbl, const struct fault_sent *s)
         set_offset(nbl, 34);
 }
 SEND_FAULT("LSO1-23", v1_at_34, "version 1: the TCP header is always at 34", .also = "LSO1-14",
-           .maybe = "LSO1-22,LSO1-34,LSO1-35");
+           .maybe = "LSO1-22,LSO1-34,LSO1-35,CAP");
 
 static void v2_without_options(NET_BUFFER_LIST *nbl, const struct fault_sent *s)
 {
@@ -125,7 +125,7 @@ static void v2_without_options(NET_BUFFER_LIST *nbl, const struct fault_sent *s)
         set_offset(nbl, f->version == 4 ? 34 : 54);
 }
 SEND_FAULT("LSO2-9", v2_without_options, "version 2: the TCP header is always at 34 or 54",
-           .also = "LSO1-14,LSO2-5,LSO2-11,LSO2-12", .maybe = "LSO1-34,LSO1-35");
+           .also = "LSO1-14,LSO2-5,LSO2-11,LSO2-12", .maybe = "LSO1-34,LSO1-35,CAP");
 
 /* ---- Buffers and sizes ---------------------------------------------------------------------- */
 
@@ -158,7 +158,7 @@ static void less_than_most(NET_BUFFER_LIST *nbl, const struct fault_sent *s)
     if (s->bytes > 65000)
         set_mss(nbl, 0);
 }
-SEND_FAULT("LSO1-26", less_than_most, "MaxOffLoadSize itself is refused");
+SEND_FAULT("LSO1-26", less_than_most, "MaxOffLoadSize itself is refused", .maybe = "CAP-20");
 
 static void all_of_the_mdl(NET_BUFFER_LIST *nbl, const struct fault_sent *s)
 {

@@ -68,7 +68,7 @@ static NET_BUFFER_LIST *send_though_off(NET_BUFFER_LIST *chain)
     return chain;
 }
 FAULT("LSO1-36", send_though_off, "what is switched off leaves as one frame, cut short",
-      .maybe = "PAR-22,SEC", .handlers = follow_parameters, .send = send_though_off);
+      .maybe = "PAR,SEC", .handlers = follow_parameters, .send = send_though_off);
 
 static NDIS_STATUS NTAPI FollowAttributes(NDIS_HANDLE adapter,
                                           PNDIS_MINIPORT_ADAPTER_ATTRIBUTES attributes)
@@ -94,7 +94,8 @@ static NET_BUFFER_LIST *send_though_absent(NET_BUFFER_LIST *chain)
     return chain;
 }
 FAULT("LSO2-3", send_though_absent, "a family that is not there leaves as one frame, cut short",
-      .maybe = "KEY,CAP,SEC", .imports = {{"NdisMSetMiniportAttributes", (void *)FollowAttributes}},
+      .maybe = "KEY,CAP,PAR,SEC",
+      .imports = {{"NdisMSetMiniportAttributes", (void *)FollowAttributes}},
       .send = send_though_absent);
 
 static NDIS_STATUS NTAPI TieV1ToV2(NDIS_HANDLE context, PNDIS_OID_REQUEST q)
