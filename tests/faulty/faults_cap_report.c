@@ -15,11 +15,13 @@ static NDIS_STATUS NTAPI set_attributes_alone(NDIS_HANDLE handle,
     const NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES *o = (const void *)attributes;
 
     if (o->Header.Type == NDIS_OBJECT_TYPE_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES &&
-        o->HardwareOffloadCapabilities && !large_listed(o->HardwareOffloadCapabilities))
+        o->HardwareOffloadCapabilities && !large_listed(o->HardwareOffloadCapabilities) &&
+        o->HardwareOffloadCapabilities->Checksum.IPv4Transmit.Encapsulation)
         return NDIS_STATUS_FAILURE;
     return NdisMSetMiniportAttributes(handle, attributes);
 }
 FAULT("CAP-1", no_checksums_alone, "the adapter does not start without large send",
+      .maybe = "SEC-1,SEC-5",
       .imports = {{"NdisMSetMiniportAttributes", (void *)set_attributes_alone}});
 
 static void lso1_without_ip(NDIS_OFFLOAD *o, enum fault_view view)
@@ -29,7 +31,7 @@ static void lso1_without_ip(NDIS_OFFLOAD *o, enum fault_view view)
     o->Checksum.IPv4Transmit.IpChecksum = 0;
 }
 FAULT("CAP-2", lso1_without_ip_checksum, "LSOv1 is listed without the IPv4 header checksum",
-      .maybe = "PAR,KEY", .offload = lso1_without_ip);
+      .maybe = "PAR,KEY,LSO2-3", .offload = lso1_without_ip);
 
 static void lso2_without_ip(NDIS_OFFLOAD *o, enum fault_view view)
 {
@@ -67,8 +69,8 @@ static void install_couple_lso(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 {
     c->OidRequestHandler = couple_lso;
 }
-FAULT("CAP-4", lso_needs_checksum_on, "LSO on with the TCP checksum off is refused", .maybe = "PAR",
-      .handlers = install_couple_lso);
+FAULT("CAP-4", lso_needs_checksum_on, "LSO on with the TCP checksum off is refused",
+      .maybe = "PAR,SEC-8", .handlers = install_couple_lso);
 
 static void size_stays(NDIS_OFFLOAD *o, enum fault_view view)
 {
@@ -85,7 +87,7 @@ static void not_ethernet(NDIS_OFFLOAD *o, enum fault_view view)
     o->LsoV2.IPv6.Encapsulation &= ~(ULONG)NDIS_ENCAPSULATION_IEEE_802_3;
 }
 FAULT("CAP-7", lso_without_ethernet, "LSOv2 IPv6 is listed for tagged frames only",
-      .offload = not_ethernet);
+      .maybe = "LSO2-3", .offload = not_ethernet);
 
 static void frames_without_feature(NDIS_OFFLOAD *o, enum fault_view view)
 {
@@ -94,7 +96,7 @@ static void frames_without_feature(NDIS_OFFLOAD *o, enum fault_view view)
         o->Checksum.IPv4Receive.Encapsulation = NDIS_ENCAPSULATION_IEEE_802_3;
 }
 FAULT("CAP-8", encapsulation_stays, "IPv4Receive.Encapsulation stays when all of it is off",
-      .also = "CAP-6", .maybe = "PAR,KEY", .offload = frames_without_feature);
+      .also = "CAP-6", .maybe = "PAR,KEY,ENC-19", .offload = frames_without_feature);
 
 static void options_without_checksum(NDIS_OFFLOAD *o, enum fault_view view)
 {
@@ -163,7 +165,7 @@ static void three(NDIS_OFFLOAD *o, enum fault_view view)
     if (view == FAULT_INDICATED && o->Checksum.IPv6Receive.TcpOptionsSupported)
         o->Checksum.IPv6Receive.TcpOptionsSupported = 3;
 }
-FAULT("CAP-17", three_indicated, "a feature reads 3 in indications", .maybe = "ENC,PAR",
+FAULT("CAP-17", three_indicated, "a feature reads 3 in indications", .maybe = "ENC,PAR,RXC-14",
       .offload = three);
 
 static void beyond_64k(NDIS_OFFLOAD *o, enum fault_view view)
@@ -196,8 +198,8 @@ static void lso2_zero(NDIS_OFFLOAD *o, enum fault_view view)
     (void)view;
     o->LsoV2.IPv4.MaxOffLoadSize = 0;
 }
-FAULT("CAP-20", lso2_of_nothing, "LSOv2 IPv4 is listed with MaxOffLoadSize 0", .maybe = "LSO1,LSO2",
-      .offload = lso2_zero);
+FAULT("CAP-20", lso2_of_nothing, "LSOv2 IPv4 is listed with MaxOffLoadSize 0",
+      .maybe = "LSO1,LSO2,KEY-9", .offload = lso2_zero);
 
 static void lso2_no_extensions(NDIS_OFFLOAD *o, enum fault_view view)
 {

@@ -219,7 +219,7 @@ static bool unsum_udp6(NET_BUFFER_LIST *nbl, const struct fields *f)
     return false;
 }
 FAULT("CAP-25", udp6_unsummed, "the UDP checksum for IPv6 is listed and not done",
-      .maybe = "TXC,ENC,PAR,KEY,GEN", .when = unsum_udp6);
+      .maybe = "TXC,ENC,PAR,KEY,GEN,SEC-2", .when = unsum_udp6);
 
 static VOID NTAPI indicate_udp4(NDIS_HANDLE h, PNET_BUFFER_LIST first, NDIS_PORT_NUMBER port,
                                 ULONG count, ULONG flags)
@@ -233,5 +233,5 @@ static VOID NTAPI indicate_udp4(NDIS_HANDLE h, PNET_BUFFER_LIST first, NDIS_PORT
     NdisMIndicateReceiveNetBufferLists(h, first, port, count, flags);
 }
 FAULT("CAP-25", udp4_unjudged, "the UDP verdict for IPv4 is listed and never given",
-      .maybe = "RXC,ENC,PAR,KEY",
+      .maybe = "RXC,ENC,PAR,KEY,SEC-2",
       .imports = {{"NdisMIndicateReceiveNetBufferLists", (void *)indicate_udp4}});

@@ -66,7 +66,11 @@ FAULT("CFG-10", told_twice, "NDIS hands the configuration up twice", .also = "CF
 
 static void what_could_be(NDIS_OFFLOAD *o, enum fault_view view)
 {
-    if (view != FAULT_INDICATED)
+    static bool able;
+
+    if (view == FAULT_HARDWARE)
+        able = o->Checksum.IPv6Transmit.UdpChecksum;
+    if (view != FAULT_INDICATED || !able)
         return;
     o->Checksum.IPv6Transmit.Encapsulation |= NDIS_ENCAPSULATION_IEEE_802_3;
     o->Checksum.IPv6Transmit.UdpChecksum = 1;

@@ -75,7 +75,7 @@ static void install_swallow(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
     c->PauseHandler = pause_and_return;
 }
 FAULT("CFG-17", old_send_forgotten, "a large send after the switch-off is kept until the pause",
-      .maybe = "PAR,LSO1,LSO2,GEN", .handlers = install_swallow);
+      .maybe = "PAR,LSO1,LSO2,GEN,SEC-5", .handlers = install_swallow);
 
 static NDIS_STATUS NTAPI refuse_paused(NDIS_HANDLE context, PNDIS_OID_REQUEST q)
 {

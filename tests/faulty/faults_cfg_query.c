@@ -170,8 +170,8 @@ static bool answer_two(struct ndis_adapter *a, struct ndis_binding *from, NDIS_O
         o->Checksum.IPv4Transmit.TcpOptionsSupported = NDIS_OFFLOAD_SET_OFF;
     return answered;
 }
-FAULT("CAP-17", two_answered, "NDIS answers with a feature that reads 2", .bindings_status = hear_two,
-      .answer = answer_two);
+FAULT("CAP-17", two_answered, "NDIS answers with a feature that reads 2",
+      .bindings_status = hear_two, .answer = answer_two);
 
 static void one_more_kind(NDIS_OFFLOAD *o, enum fault_view view)
 {
@@ -216,7 +216,7 @@ static NDIS_STATUS set_without_lso1(struct ndis_adapter *a, const GUID *guid, co
     copy[at] = NDIS_OFFLOAD_PARAMETERS_NO_CHANGE;
     return host_wmi_set(a, guid, copy, bytes);
 }
-FAULT("CFG-22", guid_sets_less, "the set GUID does not carry LSOv1 over",
+FAULT("CFG-22", guid_sets_less, "the set GUID does not carry LSOv1 over", .maybe = "PAR-29",
       .wmi_set = set_without_lso1);
 
 static NDIS_STATUS query_packed(struct ndis_adapter *a, const GUID *guid, void *buffer,
