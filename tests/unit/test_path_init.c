@@ -1,70 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What vionet tells NDIS at initialize, and what NDIS hands out of it: capabilities, queries, cards
- * with features withheld. The blocks themselves are the conformance suite's (group INIT); the
- * runtime's part is test_ndis_attributes' and test_ndis_offload's. */
+/* What NDIS hands out of vionet's report at bind time, and what vionet reports on cards with
+ * features withheld. The report itself and the queries are the conformance suite's (groups INIT,
+ * CAP, CFG); the runtime's part is test_ndis_attributes' and test_ndis_offload's. */
 #include "test_path_config.h"
 
-/* ---- The blocks ----------------------------------------------------------------------------- */
-
-/* CAP-2, 3, 7, 8, 9, 14, 15, 17, 18, 19, 21, 22 hold of what vionet reports. */
-static void test_CAP_3_7_8_9_14_15_21_22_combinations_are_legal(void **state)
-{
-    struct path *p = watch_open(state, (struct path_config){0});
-    const NDIS_OFFLOAD *h = &watch.hardware;
-    const ULONG encapsulations[] = {h->Checksum.IPv4Transmit.Encapsulation,
-                                    h->Checksum.IPv4Receive.Encapsulation,
-                                    h->Checksum.IPv6Transmit.Encapsulation,
-                                    h->Checksum.IPv6Receive.Encapsulation,
-                                    h->LsoV1.IPv4.Encapsulation,
-                                    h->LsoV2.IPv4.Encapsulation,
-                                    h->LsoV2.IPv6.Encapsulation};
-
-    for (unsigned i = 0; i < ARRAY_LEN(encapsulations); i++) {
-        assert_true(encapsulations[i] & NDIS_ENCAPSULATION_IEEE_802_3);
-        assert_int_equal(encapsulations[i] & ~0x1fu, 0);
-    }
-    assert_true(h->LsoV1.IPv4.MaxOffLoadSize > 0 && h->LsoV1.IPv4.MaxOffLoadSize <= 0x10000);
-    assert_true(h->LsoV1.IPv4.MinSegmentCount >= 1);
-    assert_int_equal(h->LsoV1.IPv4.TcpOptions, 1); /* CAP-19 */
-    assert_int_equal(h->LsoV1.IPv4.IpOptions, 1);
-    assert_int_equal(h->Checksum.IPv4Transmit.IpChecksum, 1);
-    assert_int_equal(h->Checksum.IPv4Transmit.TcpChecksum, 1);
-    assert_int_equal(h->Checksum.IPv6Transmit.TcpChecksum, 1);
-    assert_int_equal(h->Checksum.IPv4Transmit.IpOptionsSupported, 1);
-    assert_int_equal(h->Checksum.IPv6Transmit.TcpOptionsSupported, 1);
-    assert_int_equal(h->Checksum.IPv6Transmit.IpExtensionHeadersSupported, 1);
-    assert_int_equal(h->LsoV2.IPv6.TcpOptionsSupported, 1);
-    assert_int_equal(h->LsoV2.IPv6.IpExtensionHeadersSupported, 1);
-    assert_true(h->LsoV2.IPv4.MaxOffLoadSize > 0 && h->LsoV2.IPv6.MaxOffLoadSize > 0);
-    assert_true(h->LsoV2.IPv4.MinSegmentCount >= 1 && h->LsoV2.IPv6.MinSegmentCount >= 1);
-    watch_close(p);
-}
-
-/* INIT-11, CFG-1, 2, 4, 5: NDIS answers from its own copies, which are what the driver said;
- * nothing reaches the driver. */
-static void test_CFG_1_2_4_5_queries_give_what_the_driver_said(void **state)
-{
-    static const NDIS_OID oids[] = {OID_TCP_OFFLOAD_CURRENT_CONFIG,
-                                    OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES};
-    struct path *p = watch_open(state, (struct path_config){.no_activate = true});
-
-    for (unsigned i = 0; i < 2; i++) {
-        NDIS_OFFLOAD o;
-        ULONG bytes;
-        int at;
-
-        memset(&o, 0xee, sizeof o);
-        assert_int_equal(path_query(p, oids[i], &o, 111, &bytes), NDIS_STATUS_BUFFER_TOO_SHORT);
-        assert_int_equal(bytes, 112);
-        assert_int_equal(path_query(p, oids[i], &o, 112, &bytes), NDIS_STATUS_SUCCESS);
-        assert_int_equal(bytes, 112);
-        assert_true(same(&o, i ? &watch.hardware : &watch.now));
-        at = watch_find(0, WATCH_OID, oids[i]);
-        assert_true(at >= 0 && !watch.event[at].reached);
-        assert_int_equal(path_set(p, oids[i], &o, 112), NDIS_STATUS_NOT_SUPPORTED); /* CFG-3 */
-    }
-    watch_close(p);
-}
+/* ---- At bind time ---------------------------------------------------------------------------- */
 
 static void test_INIT_17_bind_parameters_hold_the_default(void **state)
 {
@@ -191,8 +131,6 @@ static void test_ENC_1_PAR_1_without_offload_both_requests_are_refused(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PATH_BOTH(test_CAP_3_7_8_9_14_15_21_22_combinations_are_legal),
-        PATH_BOTH(test_CFG_1_2_4_5_queries_give_what_the_driver_said),
         PATH_BOTH(test_INIT_17_bind_parameters_hold_the_default),
         PATH_BOTH(test_INIT_14_ENC_17_no_verdict_before_activation),
         PATH_BOTH(test_SEC_1_report_follows_each_withheld_feature),
