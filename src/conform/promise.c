@@ -107,6 +107,7 @@ bool promise_send(struct rig *r, const struct frame_recipe *recipe, unsigned wha
     struct outcome o;
     struct fields f;
     unsigned count;
+    bool sums;
 
     packet_build(&k, recipe);
     packet_unfinish(&k);
@@ -128,7 +129,8 @@ bool promise_send(struct rig *r, const struct frame_recipe *recipe, unsigned wha
     about_bytes(r, seen[0].bytes, seen[0].len, 0, 0);
     if (!expect(r, fields_read(&seen[0], &f), "frame", "a TCP or UDP packet", "something else"))
         return false;
-    return judge_sums(r, &f, what) & judge_tag(r, &f, &k, tag);
+    sums = judge_sums(r, &f, what);
+    return judge_tag(r, &f, &k, tag) && sums;
 }
 
 bool promise_cut(struct rig *r, enum large_kind kind, const struct frame_recipe *recipe,
