@@ -119,7 +119,7 @@ static void forgetful(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
     c->ResetHandlerEx = reset_forgets;
 }
 FAULT("ENC-22", reset_forgets, "a reset without AddressingReset loses the activation",
-      .maybe = "GEN,RXC", .handlers = forgetful);
+      .maybe = "CFG-12,GEN,RXC", .handlers = forgetful);
 
 static NDIS_STATUS NTAPI reset_asks(NDIS_HANDLE context, PBOOLEAN AddressingReset)
 {
@@ -139,7 +139,7 @@ static void restores_nothing(struct ndis_adapter *a)
     (void)a;
 }
 FAULT("ENC-22", ndis_restores_nothing, "NDIS does not set again what a reset lost",
-      .maybe = "GEN,RXC", .handlers = asking, .oid_restore = restores_nothing);
+      .maybe = "CFG-12,GEN,RXC", .handlers = asking, .oid_restore = restores_nothing);
 
 /* ---- NDIS's record -------------------------------------------------------------------------- */
 

@@ -252,7 +252,7 @@ static void tagged_sends(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
     c->SendNetBufferListsHandler = tagged_unfinished;
 }
 FAULT("ENC-11", tagged_unfinished, "a frame with its tag out of band gets no checksum",
-      .maybe = "TXC,GEN,KEY,LSO1,LSO2", .handlers = tagged_sends);
+      .maybe = "CAP-11,TXC,GEN,KEY,LSO1,LSO2", .handlers = tagged_sends);
 
 static NDIS_STATUS NTAPI two_types(NDIS_HANDLE binding, PNDIS_OID_REQUEST q)
 {
@@ -262,7 +262,7 @@ static NDIS_STATUS NTAPI two_types(NDIS_HANDLE binding, PNDIS_OID_REQUEST q)
         e->IPv6.EncapsulationType |= NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q;
     return host_oid_request(binding, q);
 }
-FAULT("ENC-11", sender_two_types, "the sender ORs types", .maybe = "ENC-19,PAR-28",
+FAULT("ENC-11", sender_two_types, "the sender ORs types", .maybe = "ENC-19,PAR-28,LSO1-28,LSO1-33",
       .oid_request = two_types);
 
 static NDIS_STATUS NTAPI size_18(NDIS_HANDLE binding, PNDIS_OID_REQUEST q)

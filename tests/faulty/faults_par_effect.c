@@ -349,7 +349,7 @@ static bool stale_answer(struct ndis_adapter *a, struct ndis_binding *from, NDIS
     return known;
 }
 FAULT("PAR-29", ndis_stale_answer, "the administrator is given the configuration of the start",
-      .maybe = "CFG", .answer = stale_answer);
+      .maybe = "INIT-22,CFG", .answer = stale_answer);
 
 /* ---- The overlying protocol ----------------------------------------------------------------- */
 

@@ -180,7 +180,7 @@ static NDIS_STATUS NTAPI zero_is_off(NDIS_HANDLE context, PNDIS_OID_REQUEST q)
         p.UDPIPv6Checksum = 1;
     return give_parameters(context, q, p);
 }
-FAULT("PAR-8", zero_is_off, "no change switches off", .maybe = OTHERS ",PAR-28,ENC-24",
+FAULT("PAR-8", zero_is_off, "no change switches off", .maybe = OTHERS ",PAR-28,ENC-24,KEY-23",
       .oid = zero_is_off);
 
 static NDIS_STATUS NTAPI zero_fails(NDIS_HANDLE context, PNDIS_OID_REQUEST q)
