@@ -97,6 +97,7 @@ static void expect_listed(struct rig *r, const struct packet *k, const struct st
 CHECK("ENC-19", asks_for_what_is_listed)
 {
     NDIS_OFFLOAD hardware;
+    unsigned any = 0;
 
     rig_open(r, &(struct rig_config){.no_bind = true, .keywords = setting_keywords("0")});
     need(r, rig_offload(r).present, "task offload");
@@ -114,11 +115,13 @@ CHECK("ENC-19", asks_for_what_is_listed)
         NDIS_OFFLOAD_PARAMETERS p = rig_parameters();
 
         ((UCHAR *)&p)[setting_info[s].field] = (UCHAR)(directions + 1);
+        any |= directions;
         if (directions)
             protocol_set(&r->other, OID_TCP_OFFLOAD_PARAMETERS, &p,
                          NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1);
         send_all(r, expect_listed);
     }
+    need(r, any, "hardware that keywords leave");
     about(r, "all is on");
     if (expect(r, stack_activation(r) != NULL, "OID_OFFLOAD_ENCAPSULATION", "set", "not set"))
         expect_equal(r, "IPv4.EncapsulationType", stack_activation(r)->IPv4.EncapsulationType,
