@@ -76,7 +76,7 @@ static void what_could_be(NDIS_OFFLOAD *o, enum fault_view view)
     o->Checksum.IPv6Transmit.UdpChecksum = 1;
 }
 FAULT("CFG-11", ability_indicated, "the UDP checksum for IPv6 is always indicated as on",
-      .also = "CAP-6", .maybe = "ENC,PAR,KEY", .offload = what_could_be);
+      .also = "CAP-6", .maybe = "CFG-7,ENC,PAR,KEY", .offload = what_could_be);
 
 static void keep_hardware_back(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s)
 {

@@ -190,6 +190,7 @@ static VOID NTAPI drop_early(NDIS_HANDLE h, PNDIS_STATUS_INDICATION s)
         NdisMIndicateStatusEx(h, s);
 }
 FAULT("INIT-22", early_indications_lost, "NDIS drops indications made while initializing",
+      .maybe = "ENC-25,CAP-17,CAP-20,CAP-22,CAP-24,CFG-6,CFG-13,CFG-15,CFG-21",
       .indicate_status = drop_early);
 
 static NDIS_STATUS NTAPI serve_ndis_5(NDIS_HANDLE binding, PNDIS_OID_REQUEST q)
