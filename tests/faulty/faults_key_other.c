@@ -119,7 +119,7 @@ static bool loses_some(uint8_t *frame, uint32_t *len)
 {
     struct fields *f = frame_fields(frame, *len);
 
-    return !(fault_keyword("*TransmitBuffers") == 2 && f && f->proto == 6 && frame_number() == 20);
+    return !(fault_keyword("*TransmitBuffers") == 2 && f && f->proto == 6 && frame_number() == 8);
 }
 FAULT("KEY-28", key_few_buffers_lose, "a segment is lost with two transmit buffers",
       .wire_out = loses_some);

@@ -71,7 +71,7 @@ static bool drops_wrong(uint8_t *frame, uint32_t len)
     return f->transport_good;
 }
 FAULT("RXC-3", rxc_drops_wrong, "frames with a wrong checksum are not indicated",
-      .wire_in = drops_wrong, .maybe = "SEC,GEN,RXC-22,INIT-14,CFG");
+      .wire_in = drops_wrong, .maybe = "SEC,GEN,RXC-22,INIT-14,CFG,CAP");
 
 static void marks_both(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 {
