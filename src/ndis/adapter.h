@@ -73,6 +73,8 @@ struct ndis_protocol { /* NdisRegisterProtocolDriver */
     struct list bindings;
 };
 
+enum { NDIS_LOOKASIDE_WATCHED = 8 };
+
 enum ndis_binding_state { /* "Binding States of a Protocol Driver" */
                           NDIS_BINDING_UNBOUND,
                           NDIS_BINDING_OPENING,
@@ -212,6 +214,10 @@ struct ndis_adapter {
     uint64_t
         ledger_before[NT_RES_COUNT]; /* of the driver when this adapter was initialized, valid if */
     _Atomic(bool) ledger_alone;      /* it was the driver's only one, and is */
+    /* Lookaside lists that the driver had then, and what lay in them. */
+    const void *lookaside[NDIS_LOOKASIDE_WATCHED];
+    unsigned lookaside_count;
+    uint64_t lookaside_before;
     struct list shared_memory;
     _Atomic(int64_t) shared_pending; /* asynchronous allocations not yet completed */
 };

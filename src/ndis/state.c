@@ -96,6 +96,52 @@ VOID NTAPI NdisMResetComplete(NDIS_HANDLE MiniportAdapterHandle, NDIS_STATUS Sta
 }
 NT_EXPORT(NdisMResetComplete);
 
+/* Free entries of a lookaside list are the driver's, though an adapter took them from the pool,
+ * with what the list's own Allocate put into them. Lists that an adapter made itself do not count:
+ * they must be gone with it, and where they were may be gone. */
+static bool note_lookaside(void *arg, const struct nt_ledger_entry *e)
+{
+    struct ndis_adapter *a = arg;
+
+    if (a->lookaside_count < ARRAY_LEN(a->lookaside))
+        a->lookaside[a->lookaside_count++] = e->object;
+    return true;
+}
+
+struct lookaside_sum {
+    const struct ndis_adapter *adapter;
+    uint64_t entries;
+};
+
+static bool add_lookaside(void *arg, const struct nt_ledger_entry *e)
+{
+    struct lookaside_sum *sum = arg;
+
+    for (unsigned i = 0; i < sum->adapter->lookaside_count; i++) {
+        if (sum->adapter->lookaside[i] == e->object)
+            sum->entries += ExQueryDepthSList((SLIST_HEADER *)(uintptr_t)e->object);
+    }
+    return true;
+}
+
+static uint64_t lookaside_entries(struct ndis_adapter *a)
+{
+    struct lookaside_sum sum = {.adapter = a};
+
+    nt_ledger_each(a->driver->owner, NT_RES_LOOKASIDE, add_lookaside, &sum);
+    return sum.entries;
+}
+
+/* How many more of a kind the driver holds than before the adapter was there. */
+static uint64_t ledger_left(struct ndis_adapter *a, enum nt_resource kind, uint64_t cached)
+{
+    uint64_t now = nt_ledger_count(a->driver->owner, kind), before = a->ledger_before[kind];
+
+    if (kind == NT_RES_POOL_MEMORY || kind == NT_RES_MDL)
+        before += cached;
+    return now > before ? now - before : 0;
+}
+
 static void ledger_snapshot(struct ndis_adapter *a)
 {
     struct list *pos;
@@ -110,6 +156,9 @@ static void ledger_snapshot(struct ndis_adapter *a)
     }
     for (unsigned kind = 0; kind < NT_RES_COUNT; kind++)
         a->ledger_before[kind] = nt_ledger_count(a->driver->owner, (enum nt_resource)kind);
+    a->lookaside_count = 0;
+    nt_ledger_each(a->driver->owner, NT_RES_LOOKASIDE, note_lookaside, a);
+    a->lookaside_before = lookaside_entries(a);
 }
 
 /* After halt or a failed start: what the driver still holds. Exact for interrupts, DMA channels and
@@ -118,6 +167,8 @@ static void ledger_snapshot(struct ndis_adapter *a)
 static void ledger_compare(struct ndis_adapter *a, const char *rule)
 {
     unsigned left = ndis_interrupt_abandon(a) + ndis_dma_abandon(a);
+    uint64_t entries = lookaside_entries(a);
+    uint64_t cached = entries - MIN_OF(entries, a->lookaside_before);
     char text[200] = "";
     size_t used = 0;
 
@@ -125,13 +176,12 @@ static void ledger_compare(struct ndis_adapter *a, const char *rule)
         ndis_adapter_finding(a, rule,
                              "%u interrupts, DMA channels or shared memory blocks are left", left);
     for (unsigned kind = 0; kind < NT_RES_COUNT && a->ledger_alone; kind++) {
-        uint64_t now = nt_ledger_count(a->driver->owner, (enum nt_resource)kind);
+        uint64_t n = ledger_left(a, (enum nt_resource)kind, cached);
 
-        if (now > a->ledger_before[kind] && used < sizeof(text) - 60)
+        if (n && used < sizeof(text) - 60)
             used +=
                 (size_t)snprintf(text + used, sizeof(text) - used, "%s%llu %s", used ? ", " : "",
-                                 (unsigned long long)(now - a->ledger_before[kind]),
-                                 nt_resource_name((enum nt_resource)kind));
+                                 (unsigned long long)n, nt_resource_name((enum nt_resource)kind));
     }
     if (used)
         ndis_adapter_finding(a, rule, "left after the adapter was halted: %s", text);

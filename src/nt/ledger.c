@@ -276,6 +276,32 @@ uint64_t nt_ledger_total(const struct nt_owner *o)
     return total;
 }
 
+/* False: fn has had enough. */
+static bool shard_each(struct shard *s, const struct nt_ledger_entry *want,
+                       bool (*fn)(void *arg, const struct nt_ledger_entry *e), void *arg)
+{
+    for (size_t i = 0; i < s->bucket_count; i++) {
+        for (const struct node *n = s->buckets[i]; n; n = n->next) {
+            if (n->entry.owner == want->owner && n->entry.kind == want->kind && !fn(arg, &n->entry))
+                return false;
+        }
+    }
+    return true;
+}
+
+void nt_ledger_each(const struct nt_owner *o, enum nt_resource kind,
+                    bool (*fn)(void *arg, const struct nt_ledger_entry *e), void *arg)
+{
+    const struct nt_ledger_entry want = {.owner = (struct nt_owner *)(uintptr_t)o, .kind = kind};
+    bool more = true;
+
+    for (size_t i = 0; i < SHARD_COUNT && more; i++) {
+        pthread_mutex_lock(&shards[i].lock);
+        more = shard_each(&shards[i], &want, fn, arg);
+        pthread_mutex_unlock(&shards[i].lock);
+    }
+}
+
 const char *nt_resource_name(enum nt_resource kind)
 {
     return (unsigned)kind < NT_RES_COUNT ? resource_names[kind] : "unknown resource";

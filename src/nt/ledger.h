@@ -74,6 +74,10 @@ bool nt_ledger_take(enum nt_resource kind, const void *object, struct nt_ledger_
 uint64_t nt_ledger_count(const struct nt_owner *o, enum nt_resource kind);
 uint64_t nt_ledger_total(const struct nt_owner *o);
 const char *nt_resource_name(enum nt_resource kind);
+/* Each entry of that kind, in no order, until fn returns false. fn takes nothing and gives nothing
+ * back: a lock is held. */
+void nt_ledger_each(const struct nt_owner *o, enum nt_resource kind,
+                    bool (*fn)(void *arg, const struct nt_ledger_entry *e), void *arg);
 /* Reports one finding per kind that is not zero ("GEN-10", counts, tags and sizes of the first
  * few), returns the total. */
 uint64_t nt_ledger_report(const struct nt_owner *o, const char *rule);

@@ -130,6 +130,49 @@ static void test_what_is_left_after_halt_is_a_finding(void **state)
     rig_down();
 }
 
+static NPAGED_LOOKASIDE_LIST lookaside;
+
+/* An entry goes back to the driver's list, as at a send; a block of memory does not. */
+static void use_lookaside(NDIS_HANDLE h)
+{
+    PVOID entry = ExAllocateFromNPagedLookasideList(&lookaside);
+
+    assert_non_null(entry);
+    ExFreeToNPagedLookasideList(&lookaside, entry);
+    if (mp.leak)
+        NdisAllocateMemoryWithTagPriority(h, 32, 1, NormalPoolPriority);
+}
+
+static unsigned left_with_lookaside(bool leak)
+{
+    struct nt_owner *previous;
+    unsigned found;
+
+    memset(&mp, 0, sizeof mp);
+    mp.in_init = use_lookaside;
+    mp.leak = leak;
+    rig_up(NULL);
+    previous = nt_owner_enter(nt_driver_owner(rig.driver));
+    ExInitializeNPagedLookasideList(&lookaside, NULL, NULL, 0, 64, 1, 0);
+    nt_owner_leave(previous);
+    ndis_adapter_initialize(rig.adapter);
+    ndis_adapter_halt(rig.adapter);
+    found = rig_found("GEN-9");
+    nt_ledger_take(NT_RES_TIMER, &mp, NULL);
+    previous = nt_owner_enter(nt_driver_owner(rig.driver));
+    ExDeleteNPagedLookasideList(&lookaside);
+    nt_owner_leave(previous);
+    rig_down();
+    return found;
+}
+
+static void test_free_entries_of_a_lookaside_list_are_not_left_behind(void **state)
+{
+    (void)state;
+    assert_int_equal(left_with_lookaside(false), 0);
+    assert_int_equal(left_with_lookaside(true), 1);
+}
+
 static void test_reset_is_framed_by_indications_and_restores_the_filter(void **state)
 {
     ULONG filter = 5, bytes = sizeof(filter);
@@ -398,6 +441,7 @@ int main(void)
         RIG_TEST(test_failed_start_returns_to_halted_without_halt),
         RIG_TEST(test_pending_from_initialize_is_a_finding),
         RIG_TEST(test_what_is_left_after_halt_is_a_finding),
+        RIG_TEST(test_free_entries_of_a_lookaside_list_are_not_left_behind),
         RIG_TEST(test_reset_is_framed_by_indications_and_restores_the_filter),
         RIG_TEST(test_check_for_hang_leads_to_reset),
         RIG_TEST(test_surprise_removal_notifies_then_halts),
