@@ -11,6 +11,7 @@ enum {
     TCP_BYTES_MAX = 60,
     IP4 = 0x0800,
     IP6 = 0x86dd,
+    LENGTH_MAX = 1500,
 };
 
 void team_offload_none(NDIS_OFFLOAD *o)
@@ -189,6 +190,8 @@ static BOOLEAN large_permitted(const struct team_ability *a, NET_BUFFER_LIST *nb
     if (q.Transmit.Type == NDIS_TCP_LARGE_SEND_OFFLOAD_V2_TYPE)
         kind = q.LsoV2Transmit.IPVersion == NDIS_TCP_LARGE_SEND_OFFLOAD_IPv6 ? TEAM_LSO2_6
                                                                              : TEAM_LSO2_4;
+    if (kind != TEAM_LSO1 && NET_BUFFER_NEXT_NB(NET_BUFFER_LIST_FIRST_NB(nbl)))
+        return FALSE; /* as a protocol, we would be the ones to break LSO2-15 */
     for (NET_BUFFER *nb = NET_BUFFER_LIST_FIRST_NB(nbl); nb; nb = NET_BUFFER_NEXT_NB(nb)) {
         if (!large_fits(a, kind, q.LsoV2Transmit.MSS, q.LsoV2Transmit.TcpHeaderOffset, nb))
             return FALSE;
@@ -233,9 +236,20 @@ void team_offload_unsent(NET_BUFFER_LIST *nbl)
 
 /* ---- Receives ------------------------------------------------------------------------------- */
 
-PVOID team_offload_verdict(PVOID verdict, const UCHAR *header, ULONG rx_on)
+/* Behind an 802.3 length stand LLC and SNAP (RFC 1042): AA AA 03 00 00 00, then the type. */
+static ULONG type_of(const UCHAR *header, ULONG bytes)
 {
-    ULONG type = (ULONG)header[12] << 8 | header[13], tcp = 0, udp = 0, ip = 0;
+    static const UCHAR snap[6] = {0xaa, 0xaa, 3, 0, 0, 0};
+    ULONG type = (ULONG)header[12] << 8 | header[13];
+
+    if (type > LENGTH_MAX || bytes < TEAM_SNAP_HEADER || !NdisEqualMemory(header + 14, snap, 6))
+        return type;
+    return (ULONG)header[20] << 8 | header[21];
+}
+
+PVOID team_offload_verdict(PVOID verdict, const UCHAR *header, ULONG bytes, ULONG rx_on)
+{
+    ULONG type = type_of(header, bytes), tcp = 0, udp = 0, ip = 0;
     NDIS_TCP_IP_CHECKSUM_NET_BUFFER_LIST_INFO q;
 
     q.Value = verdict;

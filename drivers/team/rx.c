@@ -85,15 +85,17 @@ static BOOLEAN admit(const struct gate *g, NET_BUFFER_LIST *nbl)
 {
     PVOID *verdict = &NET_BUFFER_LIST_INFO(nbl, TcpIpChecksumNetBufferListInfo);
     NET_BUFFER *nb = NET_BUFFER_LIST_FIRST_NB(nbl);
-    UCHAR storage[TEAM_ETH_HEADER];
+    ULONG bytes =
+        NET_BUFFER_DATA_LENGTH(nb) < TEAM_SNAP_HEADER ? TEAM_ETH_HEADER : TEAM_SNAP_HEADER;
+    UCHAR storage[TEAM_SNAP_HEADER];
     const UCHAR *header = NULL;
 
-    if (NET_BUFFER_DATA_LENGTH(nb) >= TEAM_ETH_HEADER)
-        header = NdisGetDataBuffer(nb, TEAM_ETH_HEADER, storage, 1, 0);
+    if (NET_BUFFER_DATA_LENGTH(nb) >= bytes)
+        header = NdisGetDataBuffer(nb, bytes, storage, 1, 0);
     if (!header || !wanted(g, header))
         return FALSE;
     if (*verdict)
-        *verdict = team_offload_verdict(*verdict, header, g->rx_on);
+        *verdict = team_offload_verdict(*verdict, header, bytes, g->rx_on);
     return TRUE;
 }
 

@@ -11,6 +11,8 @@ static const struct keyword {
     size_t field; /* of NDIS_OFFLOAD_PARAMETERS, whose value is the keyword's plus 1 */
 } keywords[] = {
     {NDIS_STRING_CONST("*TCPUDPChecksumOffloadIPv4"), KEYWORD_BOTH,
+     FIELD_OFFSET(NDIS_OFFLOAD_PARAMETERS, IPv4Checksum)},
+    {NDIS_STRING_CONST("*TCPUDPChecksumOffloadIPv4"), KEYWORD_BOTH,
      FIELD_OFFSET(NDIS_OFFLOAD_PARAMETERS, TCPIPv4Checksum)},
     {NDIS_STRING_CONST("*TCPUDPChecksumOffloadIPv4"), KEYWORD_BOTH,
      FIELD_OFFSET(NDIS_OFFLOAD_PARAMETERS, UDPIPv4Checksum)},

@@ -67,6 +67,7 @@ enum {
     TEAM_MULTICAST_MAX = 32,
     TEAM_NAME_MAX = 128, /* characters of the device name */
     TEAM_ETH_HEADER = 14,
+    TEAM_SNAP_HEADER = 22,
     TEAM_COUNTERS = 18, /* of NDIS_STATISTICS_INFO */
 };
 
@@ -281,8 +282,9 @@ BOOLEAN team_offload_any(const NDIS_OFFLOAD *o);
 BOOLEAN team_offload_permits(const struct team_ability *a, NET_BUFFER_LIST *nbl);
 /* What a large send that was not made says at completion. */
 void team_offload_unsent(NET_BUFFER_LIST *nbl);
-/* The checksum verdict of a received frame, less what may not go up. header: its first 14 bytes. */
-PVOID team_offload_verdict(PVOID verdict, const UCHAR *header, ULONG rx_on);
+/* The checksum verdict of a received frame, less what may not go up. header: its first bytes, 14 of
+ * them, or TEAM_SNAP_HEADER. */
+PVOID team_offload_verdict(PVOID verdict, const UCHAR *header, ULONG bytes, ULONG rx_on);
 /* The parameters as far as hardware can follow; FALSE: not at all. */
 BOOLEAN team_offload_clamp(NDIS_OFFLOAD_PARAMETERS *p, const NDIS_OFFLOAD *hardware);
 /* Judges a set (PAR rows), and adds it to what is in force. FALSE: invalid, nothing was changed. */
