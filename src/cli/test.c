@@ -17,6 +17,9 @@ static void usage(FILE *to)
             "Checks a miniport requirement by requirement, each on a fresh adapter in a process of "
             "its own.\n\n"
             "  --driver sys|linked  the .sys that the .inf names (default), or the .so beside it\n"
+            "  --member CARD.inf    an intermediate driver: a card of ours, with that driver, that "
+            "it stands on.\n"
+            "                       Given once: two of them; given up to four times: one each\n"
             "  --only ID,GROUP,...  these requirements (\"LSO1,ENC-14\")\n"
             "  --tier N             requirements up to tier N\n"
             "  --seed N             order of checks and random input; printed, default the time\n"
@@ -37,6 +40,7 @@ static void usage(FILE *to)
 
 enum {
     OPT_DRIVER = 256,
+    OPT_MEMBER,
     OPT_ONLY,
     OPT_TIER,
     OPT_SEED,
@@ -55,6 +59,7 @@ enum {
 
 static const struct option options[] = {
     {"driver", required_argument, NULL, OPT_DRIVER},
+    {"member", required_argument, NULL, OPT_MEMBER},
     {"only", required_argument, NULL, OPT_ONLY},
     {"tier", required_argument, NULL, OPT_TIER},
     {"seed", required_argument, NULL, OPT_SEED},
@@ -106,6 +111,16 @@ static bool check_names(const char *list)
     return true;
 }
 
+static bool take_member(struct suite_config *s, const char *inf)
+{
+    if (s->member_count == SUITE_MEMBERS) {
+        cli_error("--member: at most %d", SUITE_MEMBERS);
+        return false;
+    }
+    s->member[s->member_count++].inf = inf;
+    return true;
+}
+
 static bool take_option(struct wanted *w, int o)
 {
     unsigned long n = 0;
@@ -113,6 +128,8 @@ static bool take_option(struct wanted *w, int o)
     switch (o) {
     case OPT_DRIVER:
         return cli_build(optarg, &w->build);
+    case OPT_MEMBER:
+        return take_member(&w->suite, optarg);
     case OPT_ONLY:
         w->suite.only = optarg;
         return check_names(optarg);
@@ -311,5 +328,7 @@ int cmd_test(int argc, char **argv)
     if (w.suite.strict && w.suite.lenient)
         return cli_error("--strict and --lenient contradict each other");
     w.suite.inf = argv[optind];
+    if (w.suite.member_count == 1)
+        take_member(&w.suite, w.suite.member[0].inf);
     return run(&w);
 }

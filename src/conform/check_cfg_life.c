@@ -31,7 +31,7 @@ static void flap(struct rig *r)
 
 static void reset(struct rig *r)
 {
-    ndis_adapter_reset(r->adapter);
+    rig_reset(r);
 }
 
 static void pause_and_restart(struct rig *r)

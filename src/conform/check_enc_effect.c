@@ -128,7 +128,7 @@ CHECK("ENC-22", works_again_after_reset)
     before = config_now(r);
     for (unsigned i = 0; i < 2; i++) {
         about(r, "reset");
-        if (ndis_adapter_reset(r->adapter) != NDIS_STATUS_SUCCESS)
+        if (rig_reset(r) != NDIS_STATUS_SUCCESS)
             cannot(r, "the reset fails");
         for (enum setting s = SETTING_IP4; s <= SETTING_UDP6; s++) {
             about(r, "%s after a reset", setting_info[s].name);

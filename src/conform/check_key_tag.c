@@ -13,6 +13,13 @@ enum {
 static const char *const digits[] = {"0", "1", "2", "3"}, tag_word[] = "*PriorityVLANTag";
 static const unsigned tcis[] = {0x6abc, 0xe000, 0x0001, 0x4ffe};
 
+/* Tags are made and taken off by whoever drives the card, which has that keyword. */
+static void need_keyword(struct rig *r)
+{
+    if (r->card_count && !watch_read_keyword(tag_word))
+        skip(r, "the driver does not read %s: tags are its members' matter", tag_word);
+}
+
 /* What the keyword leaves of a tag. */
 static unsigned allowed(unsigned value, unsigned tci)
 {
@@ -38,6 +45,7 @@ static void open_with(struct rig *r, const char *word, const char *value)
 
 static void need_tags(struct rig *r)
 {
+    need_keyword(r);
     need(r, (watch_attributes()->general.MacOptions & (PRIORITY | VLAN)) == (PRIORITY | VLAN),
          "802.1Q priority and VLAN");
 }
@@ -48,6 +56,7 @@ CHECK("KEY-15", tag_options)
     ULONG options, all;
 
     rig_open(r, NULL);
+    need_keyword(r);
     all = watch_attributes()->general.MacOptions & (PRIORITY | VLAN);
     about(r, "%s in the .inf", tag_word);
     /* A driver without the keyword may have fixed options. */

@@ -38,11 +38,11 @@ static bool is_hardware(const char *id)
     return slash && strncasecmp(id, "ROOT\\", 5) != 0 && strncasecmp(id, "SWD\\", 4) != 0;
 }
 
-int suite_find_model(const struct suite_config *config, struct inf **inf, struct inf_model *model,
-                     bool *card, struct why *why)
+static int find_model(const char *path, struct inf **inf, struct inf_model *model, bool *card,
+                      struct why *why)
 {
     struct why unused = {0};
-    int r = inf_load(config->inf, inf, why);
+    int r = inf_load(path, inf, why);
 
     if (r < 0)
         return r;
@@ -53,34 +53,68 @@ int suite_find_model(const struct suite_config *config, struct inf **inf, struct
             why, -ENODEV,
             "%s: its model is for hardware that is not here (%s): there is " NIC_HARDWARE_ID
             ", and software miniports have an id under ROOT\\",
-            config->inf, model->hardware_id);
+            path, model->hardware_id);
     if (r == 0 && (!model->service || !model->binary))
-        r = why_set(why, -EINVAL, "%s: its model installs no driver service", config->inf);
+        r = why_set(why, -EINVAL, "%s: its model installs no driver service", path);
     return r;
+}
+
+int suite_find_model(const struct suite_config *config, struct inf **inf, struct inf_model *model,
+                     bool *card, struct why *why)
+{
+    int r = find_model(config->inf, inf, model, card, why);
+
+    if (r == 0 && *card && config->member_count)
+        r = why_set(why, -EINVAL, "%s: it drives a card of ours, and has no members", config->inf);
+    return r;
+}
+
+int suite_find_member(const struct suite_config *config, unsigned index, struct inf **inf,
+                      struct inf_model *model, struct why *why)
+{
+    const char *path = config->member[index].inf;
+    bool card;
+    int r = find_model(path, inf, model, &card, why);
+
+    if (r == 0 && !card)
+        r = why_set(why, -ENODEV, "%s: a member has to drive our card (" NIC_HARDWARE_ID ")", path);
+    return r;
+}
+
+/* The file of that model beside its .inf. */
+static int find_file(const char *path, const char *binary, bool linked, char image[4096],
+                     struct why *why)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(binary, '.');
+    int dir = slash ? (int)(slash - path) + 1 : 0;
+    int stem = dot ? (int)(dot - binary) : (int)strlen(binary);
+
+    if (linked)
+        snprintf(image, 4096, "%s%.*s%.*s.so", dir ? "" : "./", dir, path, stem, binary);
+    else
+        snprintf(image, 4096, "%.*s%s", dir, path, binary);
+    return access(image, R_OK) < 0 ? why_set(why, -errno, "%s: %s", image, strerror(errno)) : 0;
 }
 
 int suite_find_image(struct suite_config *config, bool linked, struct why *why)
 {
-    const char *slash = strrchr(config->inf, '/'), *dot;
-    int dir = slash ? (int)(slash - config->inf) + 1 : 0, stem;
     struct inf_model model;
     struct inf *inf = NULL;
     bool card;
     int r = suite_find_model(config, &inf, &model, &card, why);
 
-    if (r == 0) {
-        dot = strrchr(model.binary, '.');
-        stem = dot ? (int)(dot - model.binary) : (int)strlen(model.binary);
-        if (linked)
-            snprintf(config->image, sizeof config->image, "%s%.*s%.*s.so", dir ? "" : "./", dir,
-                     config->inf, stem, model.binary);
-        else
-            snprintf(config->image, sizeof config->image, "%.*s%s", dir, config->inf, model.binary);
-        config->linked = linked;
-        if (access(config->image, R_OK) < 0)
-            r = why_set(why, -errno, "%s: %s", config->image, strerror(errno));
-    }
+    config->linked = linked;
+    if (r == 0)
+        r = find_file(config->inf, model.binary, linked, config->image, why);
     inf_free(inf);
+    for (unsigned i = 0; r == 0 && i < config->member_count; i++) {
+        inf = NULL;
+        r = suite_find_member(config, i, &inf, &model, why);
+        if (r == 0)
+            r = find_file(config->member[i].inf, model.binary, linked, config->member[i].image,
+                          why);
+        inf_free(inf);
+    }
     return r;
 }
 
@@ -111,6 +145,32 @@ static void first_finding(void *arg, const struct finding *f)
     (void)arg;
     if (!the_look->finding[0])
         snprintf(the_look->finding, sizeof the_look->finding, "%s %.380s", f->rule, f->text);
+}
+
+/* The adapter of an intermediate driver starts when its members come. */
+static NDIS_STATUS start(const struct suite_config *config, struct registry *registry,
+                         const char *service, struct ndis_adapter *a, struct why *why)
+{
+    static struct rig_card cards[RIG_CARDS];
+
+    if (config->member_count == 0)
+        return ndis_adapter_initialize(a);
+    for (unsigned i = 0; i < config->member_count; i++) {
+        struct card_plan plan = {
+            .suite = config, .registry = registry, .earlier = cards, .index = i};
+
+        if (card_plug(&cards[i], &plan, why) < 0)
+            return NDIS_STATUS_FAILURE;
+    }
+    if (card_name_device(registry, service, a) < 0)
+        return NDIS_STATUS_FAILURE;
+    for (unsigned i = 0; i < config->member_count; i++) {
+        if (ndis_adapter_connect(cards[i].adapter, service, why) < 0)
+            return NDIS_STATUS_FAILURE;
+    }
+    ndis_adapter_wait(a, NDIS_ADAPTER_RUNNING, 10);
+    return ndis_adapter_state(a) == NDIS_ADAPTER_RUNNING ? NDIS_STATUS_SUCCESS
+                                                         : NDIS_STATUS_FAILURE;
 }
 
 /* An adapter comes up; the process is all that takes it down. */
@@ -155,12 +215,14 @@ static int look_at(const struct suite_config *config, struct why *why)
     if (r < 0)
         return r;
     the_look->stage = "MiniportInitializeEx";
-    status = ndis_adapter_initialize(a);
+    load.text[0] = '\0';
+    status = start(config, registry, model.service, a, &load);
     list_imports(the_look, adapter.driver);
     ndis_adapter_offload(a, &the_look->offload);
     if (status != NDIS_STATUS_SUCCESS)
-        return why_set(why, -EIO, "%s: the adapter does not start: MiniportInitializeEx %s",
-                       config->image, status_name(status));
+        return why_set(why, -EIO, "%s: the adapter does not start: MiniportInitializeEx %s%s%s",
+                       config->image, status_name(status), load.text[0] ? ": " : "", load.text);
+    the_look->hardware |= config->member_count > 0;
     return 0;
 }
 

@@ -160,7 +160,10 @@ void report_text(FILE *to, const struct suite_result *s)
     for (unsigned i = 0; i < s->row_count; i++)
         tell_row(to, &s->rows[i]);
     tell_other(to, s);
-    fprintf(to, "%s (%s)%s, seed %llu\n", s->adapter, s->config->image,
+    fprintf(to, "%s (%s)", s->adapter, s->config->image);
+    for (unsigned i = 0; i < s->config->member_count; i++)
+        fprintf(to, "%s%s", i ? ", " : " over ", s->config->member[i].image);
+    fprintf(to, "%s, seed %llu\n",
             s->hardware ? "" : ", a software miniport: nothing below it is looked at",
             (unsigned long long)s->config->seed);
     tell_imports(to, s);

@@ -88,11 +88,16 @@ static void wire_ready(void *arg)
 static void make_key(struct rig *r, const struct inf_model *model)
 {
     struct why why = {0};
-    const char *const *k = r->config.keywords;
 
     r->key = registry_open(r->registry, RIG_CLASS_KEY, true);
     if (!r->key || inf_apply(r->inf, model, r->key, &why) < 0)
         cannot(r, "%s", why.text);
+}
+
+static void set_keywords(struct rig *r)
+{
+    const char *const *k = r->config.keywords;
+
     for (; k && *k; k += 2) {
         if (k[1])
             reg_set_sz(r->key, k[0], k[1]);
@@ -153,9 +158,11 @@ void rig_prepare(struct rig *r, const struct rig_config *config)
     make_key(r, &model);
     if (nt_driver_load(r->suite->image, model.service, &r->driver, &why) < 0)
         cannot(r, "%s", why.text);
+    snprintf(r->service, sizeof r->service, "%s", model.service);
     if (card)
         plug_card(r);
-    else if (r->config.withhold || r->config.mtu || r->config.link_down)
+    else if (r->suite->member_count == 0 &&
+             (r->config.withhold || r->config.mtu || r->config.link_down))
         skip(r, "the driver drives no card of ours, which this check would change");
     adapter = (struct ndis_adapter_config){r->driver, r->device, r->key, model.description};
     if (ndis_adapter_new(&adapter, &r->adapter, &why) < 0)
@@ -163,6 +170,14 @@ void rig_prepare(struct rig *r, const struct rig_config *config)
     protocol_register(r, &r->main, "CHECK", false);
     rig_pools_new(r);
     r->prepared = true;
+    if (r->suite->member_count) {
+        rig_members_begin(r);
+        watch_not(NULL);
+        for (unsigned i = 0; i < r->card_count; i++)
+            watch_not(r->card[i].adapter);
+        watch_begin();
+    }
+    set_keywords(r);
 }
 
 static void bring_up(struct rig *r)
@@ -238,6 +253,7 @@ void rig_close(struct rig *r)
         return;
     }
     rig_halt(r);
+    rig_members_end(r);
     ndis_adapter_free(r->adapter);
     if (r->wire_watch)
         nt_watch_remove(r->wire_watch);
@@ -246,6 +262,7 @@ void rig_close(struct rig *r)
     protocol_deregister(&r->other);
     protocol_deregister(&r->main);
     nt_driver_unload(r->driver); /* what is left there is a finding of its own */
+    rig_members_unload(r);
     if (r->device)
         nt_device_free(r->device);
     if (r->nic)
@@ -270,6 +287,8 @@ void rig_reopen(struct rig *r, const struct rig_config *config)
     r->wire = r->far = NULL;
     r->capture = NULL;
     r->wire_watch = NULL;
+    memset(r->card, 0, sizeof r->card);
+    r->card_count = 0;
     memset(&r->main, 0, sizeof r->main);
     memset(&r->other, 0, sizeof r->other);
     rig_open(r, config);

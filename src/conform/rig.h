@@ -10,6 +10,14 @@
  * (a software miniport) has no card and no wire: rig_has_wire. A check that looks at the wire, or
  * asks for another card than the ordinary one, is skipped then.
  *
+ * An intermediate driver stands on members: cards of ours with a miniport each, whose driver is not
+ * under test. The adapter is its virtual one, which the members' coming has started and the rig has
+ * halted again when the check begins; the wire is the first card's, the one in use while all are
+ * fit. What is watched and recorded is the virtual adapter alone.
+ *
+ *   test protocol -> NDIS -> driver -> NDIS -> member 0 -> card -> cable -> the check
+ *                                           -> member 1 -> card -> cable -> the check
+ *
  * What the protocol sees is recorded: status indications, completed sends, received frames. Records
  * are kept up to RIG_RECORDS, then the oldest are overwritten; counts go on. Functions that wait
  * give up after a time that the suite's time factor scales. What should never fail ends the check
@@ -22,6 +30,7 @@
 
 #include "conform/check.h"
 #include "conform/evidence.h"
+#include "conform/suite.h"
 
 #include "nic/nic.h"
 #include "ndis/runtime.h"
@@ -35,11 +44,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { RIG_RECORDS = 1024, RIG_FRAME = 70000 };
+enum { RIG_RECORDS = 1024, RIG_FRAME = 70000, RIG_CARDS = SUITE_MEMBERS };
 
 /* What a check may want otherwise. All zero is the ordinary path: activated, packet filter set. */
 struct rig_config {
-    const char *withhold;        /* features the card does not offer, by name */
+    const char *withhold;        /* features the card (each member's) does not offer, by name */
+    /* Of one member's card only. */
+    const char *member_withhold[RIG_CARDS];
+    bool member_link_down[RIG_CARDS];
+    unsigned members; /* that join at start; 0: all there are */
     const char *const *keywords; /* pairs name, value; NULL ends: written before initialize. A value
                                     of NULL deletes the keyword */
     uint16_t mtu;                /* of the card; 0: 1500 */
@@ -92,7 +105,20 @@ struct rig_protocol {
     bool done;
 };
 
-struct suite_config;
+/* A card that a member of an intermediate driver drives. */
+struct rig_card {
+    struct port *wire, *far;
+    struct nic *nic;
+    struct nt_device *device;
+    struct nt_watch *watch;
+    struct inf *inf;
+    struct nt_driver *driver;
+    bool shared; /* the driver is an earlier card's */
+    struct ndis_adapter *adapter;
+    bool member; /* connected to the driver under test */
+    char name[16];
+};
+
 struct watch;
 
 struct rig {
@@ -111,6 +137,10 @@ struct rig {
     struct nt_device *device;
     struct ndis_adapter *adapter;
     struct nt_watch *wire_watch;
+    /* Of an intermediate driver; nic, wire and far are those of card 0 then. */
+    struct rig_card card[RIG_CARDS];
+    unsigned card_count;
+    char service[64]; /* what its protocol edge is called */
     bool prepared;
     uint8_t mac[6], peer[6]; /* the adapter's own address; somebody's on the wire */
     NDIS_HANDLE nbl_pool, nb_pool;
@@ -156,6 +186,24 @@ void rig_close(struct rig *r);
 /* The check's own protocol is about to break this rule: until the next call (NULL: none) what the
  * runtime finds of it is counted, not reported. Returns how often the last one was broken. */
 unsigned rig_excuse(struct rig *r, const char *rule);
+
+/* ---- Members (rig_member.c) ----------------------------------------------------------------- */
+
+/* SKIP when the driver is no intermediate driver over that many cards. */
+void rig_need_members(struct rig *r, unsigned count);
+/* The card becomes a member, and no longer is one. */
+void rig_join(struct rig *r, unsigned card);
+void rig_leave(struct rig *r, unsigned card);
+/* Its link; returns when the card's miniport has told everybody. */
+void rig_member_link(struct rig *r, unsigned card, bool up);
+/* Resets the adapter; of an intermediate driver, which has no reset handler of its own (MUX-23),
+ * the first member, which it is told of. */
+NDIS_STATUS rig_reset(struct rig *r);
+/* Next frame on that card's wire, as rig_wire_read; a frame arrives there. */
+uint32_t rig_member_read(struct rig *r, unsigned card, uint8_t *dst, uint32_t size, double seconds);
+void rig_member_write(struct rig *r, unsigned card, const void *frame, uint32_t len);
+/* What that member registered and last indicated. */
+struct ndis_offload_state rig_member_offload(const struct rig *r, unsigned card);
 
 bool rig_has_wire(const struct rig *r);
 /* SKIP when there is none. The functions of the wire begin with it. */

@@ -7,9 +7,10 @@
 #include "conform/watch.h"
 
 enum { RIG_TAG = 0x47495252 };
-#define RIG_CLASS_KEY                                                                              \
+#define RIG_NETWORK_CLASS                                                                          \
     "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-"     \
-    "08002BE10318}\\0000"
+    "08002BE10318}"
+#define RIG_CLASS_KEY RIG_NETWORK_CLASS "\\0000"
 
 /* rig.c: a finding of the runtime goes to the suite. arg: the rig. */
 struct finding;
@@ -19,6 +20,23 @@ void protocol_register(struct rig *r, struct rig_protocol *p, const char *name, 
 void protocol_deregister(struct rig_protocol *p);
 void protocol_forget_received(struct rig_protocol *p);
 void protocol_copy_data(const NET_BUFFER *nb, uint8_t *dst); /* DataLength bytes */
+/* rig_member.c: the card of that member, whose address it gets; its adapter runs. `earlier`: the
+ * cards before it. */
+struct card_plan {
+    const struct suite_config *suite;
+    struct registry *registry;
+    struct rig_card *earlier;
+    unsigned index;
+    struct nic_config nic;
+};
+int card_plug(struct rig_card *c, const struct card_plan *plan, struct why *why);
+/* What an installation's notify object writes for the driver's protocol edge. */
+int card_name_device(struct registry *registry, const char *service, const struct ndis_adapter *a);
+/* A prepared rig's members have come once and its adapter, which that started, is halted. */
+void rig_members_begin(struct rig *r);
+void rig_members_end(struct rig *r);
+/* Once their adapters and cards are gone. */
+void rig_members_unload(struct rig *r);
 /* rig_send.c */
 void rig_pools_new(struct rig *r);
 void rig_pools_free(struct rig *r);

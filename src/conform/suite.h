@@ -20,12 +20,27 @@
 #include "conform/evidence.h"
 #include "nt/inf.h"
 
-enum { RIG_SEND_SECONDS = 5, SUITE_CHECK_SECONDS = 30, SUITE_STUCK_LIMITS = 4 };
+enum {
+    RIG_SEND_SECONDS = 5,
+    SUITE_CHECK_SECONDS = 30,
+    SUITE_STUCK_LIMITS = 4,
+    SUITE_MEMBERS = 4
+};
+
+/* A driver of our card, for an intermediate driver to stand on. */
+struct suite_member {
+    const char *inf;
+    char image[4096];
+};
 
 struct suite_config {
     const char *inf;  /* the driver's */
     char image[4096]; /* its binary */
     bool linked;
+    /* Of an intermediate driver: one card each, of equal drivers when they name the same .inf. 0:
+     * the driver under test is a miniport that stands alone. */
+    struct suite_member member[SUITE_MEMBERS];
+    unsigned member_count;
     uint64_t seed;
     unsigned jobs;       /* children at once; 0: one per processor */
     unsigned tier;       /* rows up to this tier; 0: all */
@@ -85,7 +100,7 @@ struct suite_result {
     unsigned checks_run;
     double seconds;
     char adapter[128]; /* what the driver calls its adapter */
-    bool hardware;     /* it drives our card */
+    bool hardware;     /* it drives our card, or its members do */
     bool has_offload;
     NDIS_OFFLOAD hardware_offload; /* what it lists */
     struct suite_import *imports;
@@ -101,14 +116,18 @@ void suite_free(struct suite_result *s);
 /* Findings there are, warnings in strict mode among them. */
 unsigned suite_findings(const struct suite_result *s);
 
-/* config.image and config.linked from the .inf; also says that there is a model to install, and
- * that it is for our card or for none. */
+/* config.image and config.linked from the .inf, and the members' images from theirs; also says that
+ * there is a model to install, and that it is for our card or for none (a member's: for our card).
+ */
 int suite_find_image(struct suite_config *config, bool linked, struct why *why);
 
 /* For the rig. card: the driver wants our network card (its .inf names the hardware id), else it is
  * a software miniport. */
 int suite_find_model(const struct suite_config *config, struct inf **inf, struct inf_model *model,
                      bool *card, struct why *why);
+/* The model of that member, for our card. */
+int suite_find_member(const struct suite_config *config, unsigned index, struct inf **inf,
+                      struct inf_model *model, struct why *why);
 const char *suite_capture_path(const struct suite_config *config, const struct check *check);
 /* Ends the child: the rig comes down, the last record is written. */
 __attribute__((noreturn)) void suite_child_end(struct rig *r);

@@ -15,7 +15,28 @@ static struct {
     char text[64];
 } read_names[256]; /* values of the configuration that were asked for */
 static unsigned read_name_count;
-static const struct ndis_observer *_Atomic also_shown;
+static const struct ndis_observer *_Atomic also_shown, *_Atomic members_shown;
+static const struct ndis_adapter *others[WATCH_NOT];
+
+static bool is_other(const struct ndis_adapter *a)
+{
+    for (unsigned i = 0; i < WATCH_NOT && others[i]; i++) {
+        if (others[i] == a)
+            return true;
+    }
+    return false;
+}
+
+/* What a member does: for whoever asked to be shown it. */
+#define OTHERS(member, a, ...)                                                                     \
+    do {                                                                                           \
+        const struct ndis_observer *shown_ = members_shown;                                        \
+        if (is_other(a)) {                                                                         \
+            if (shown_ && shown_->member)                                                          \
+                shown_->member(shown_->arg, a, __VA_ARGS__);                                       \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
 
 static void add(const struct ndis_adapter *a, struct watch_event e)
 {
@@ -43,6 +64,7 @@ static void on_state(void *arg, struct ndis_adapter *a, enum ndis_adapter_state 
     const struct ndis_observer *also = also_shown;
 
     (void)arg;
+    OTHERS(state, a, from, to);
     add(a, (struct watch_event){.kind = WATCH_STATE, .from = from, .state = to});
     if (also && also->state)
         also->state(also->arg, a, from, to);
@@ -53,6 +75,7 @@ static void on_status(void *arg, struct ndis_adapter *a, const NDIS_STATUS_INDIC
     const struct ndis_observer *also = also_shown;
 
     (void)arg;
+    OTHERS(status, a, s);
     add(a, (struct watch_event){
                .kind = WATCH_STATUS, .code = (uint32_t)s->StatusCode, .indication = *s});
     if (also && also->status)
@@ -65,6 +88,7 @@ static void on_oid(void *arg, struct ndis_adapter *a, const NDIS_OID_REQUEST *r,
     const struct ndis_observer *also = also_shown;
 
     (void)arg;
+    OTHERS(oid, a, r, status, reached);
     add(a, (struct watch_event){.kind = WATCH_OID,
                                 .code = r->DATA.SET_INFORMATION.Oid,
                                 .request = r->RequestType,
@@ -113,6 +137,7 @@ static void on_attributes(void *arg, struct ndis_adapter *a, const void *block, 
     NDIS_OBJECT_HEADER h;
 
     (void)arg;
+    OTHERS(attributes, a, block, status);
     memcpy(&h, block, sizeof h);
     add(a, (struct watch_event){
                .kind = WATCH_ATTRIBUTES, .code = h.Type, .status = status, .header = h});
@@ -131,6 +156,7 @@ static void on_send(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
     const struct ndis_observer *also = also_shown;
 
     (void)arg;
+    OTHERS(send, a, first);
     add(a, (struct watch_event){.kind = WATCH_SEND, .nbls = chain_length(first)});
     if (also && also->send)
         also->send(also->arg, a, first);
@@ -141,6 +167,7 @@ static void on_send_complete(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST 
     const struct ndis_observer *also = also_shown;
 
     (void)arg;
+    OTHERS(send_complete, a, first);
     add(a, (struct watch_event){.kind = WATCH_SEND_COMPLETE, .nbls = chain_length(first)});
     if (also && also->send_complete)
         also->send_complete(also->arg, a, first);
@@ -151,6 +178,7 @@ static void on_receive(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first
     const struct ndis_observer *also = also_shown;
 
     (void)arg;
+    OTHERS(receive, a, first, flags);
     add(a, (struct watch_event){.kind = WATCH_RECEIVE, .code = flags, .nbls = chain_length(first)});
     if (also && also->receive)
         also->receive(also->arg, a, first, flags);
@@ -194,6 +222,25 @@ void watch_begin(void)
     count = read_name_count = 0;
     memset(&attributes, 0, sizeof attributes);
     ndis_set_observer(&observer);
+}
+
+void watch_not(const struct ndis_adapter *a)
+{
+    unsigned i = 0;
+
+    if (!a) {
+        memset(others, 0, sizeof others);
+        return;
+    }
+    while (i < WATCH_NOT && others[i])
+        i++;
+    invariant(i < WATCH_NOT);
+    others[i] = a;
+}
+
+void watch_members(const struct ndis_observer *shown)
+{
+    members_shown = shown;
 }
 
 void watch_also(const struct ndis_observer *also)

@@ -47,6 +47,11 @@ struct watch_attributes {
 };
 
 void watch_begin(void); /* forgets everything; from now on things are recorded */
+/* That adapter, a member of the one under test, is not. At most WATCH_NOT; NULL: all are again. */
+enum { WATCH_NOT = 8 };
+void watch_not(const struct ndis_adapter *a);
+/* Who is shown what the adapters of watch_not do (every member is looked at); NULL: nobody. */
+void watch_members(const struct ndis_observer *shown);
 /* Who is shown sends, completions, requests and statuses as well (other members are not looked at);
  * NULL: nobody. */
 void watch_also(const struct ndis_observer *also);
