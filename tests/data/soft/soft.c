@@ -216,6 +216,10 @@ static VOID NTAPI SoftSendNetBufferLists(NDIS_HANDLE MiniportAdapterContext,
         NET_BUFFER_LIST_STATUS(nbl) = running ? NDIS_STATUS_SUCCESS : NDIS_STATUS_PAUSED;
         for (NET_BUFFER *nb = NET_BUFFER_LIST_FIRST_NB(nbl); running && nb;
              nb = NET_BUFFER_NEXT_NB(nb)) {
+            if (NET_BUFFER_DATA_LENGTH(nb) > SOFT_MTU + SOFT_HEADER) {
+                NET_BUFFER_LIST_STATUS(nbl) = NDIS_STATUS_INVALID_LENGTH;
+                continue;
+            }
             frames++;
             bytes += NET_BUFFER_DATA_LENGTH(nb);
         }
