@@ -121,13 +121,14 @@ CHECK("GEN-34", hang_is_looked_for)
     open_traced(r);
     need_reset(r);
     resets = *trace_ended(TRACE_RESET);
-    gen_hurry(r, 0.01); /* a check every 20 ms */
-    need(r, rig_wait(r, trace_ended(TRACE_CHECK_FOR_HANG), 1, 1), "MiniportCheckForHangEx");
+    gen_hurry(r, 0.02); /* a check every 40 ms */
+    need(r, rig_wait(r, trace_ended(TRACE_CHECK_FOR_HANG), 1, GEN_SECONDS),
+         "MiniportCheckForHangEx");
     about(r, "a check for hang that says FALSE");
     expect_equal(r, "resets that follow", *trace_ended(TRACE_RESET) - resets, 0);
     about(r, "a check for hang that says TRUE");
     trace_hang();
-    expect(r, rig_wait(r, trace_ended(TRACE_RESET), resets + 1, 1), "reset", "follows",
+    expect(r, rig_wait(r, trace_ended(TRACE_RESET), resets + 1, GEN_SECONDS), "reset", "follows",
            "it does not");
     gen_hurry(r, 1);
     for (unsigned at = 0; (e = trace_find(at, TRACE_CHECK_FOR_HANG)); at = trace_index(e) + 1)
@@ -149,6 +150,7 @@ CHECK("GEN-35", removal_ends_everything)
     struct gen_task removal;
 
     open_traced(r);
+    need(r, r->device != NULL, "a device that can be pulled out");
     rig_send(r, gen_chain(r, 35, 0, 3, 100), 3);
     rig_forget(r);
     about(r, "sends that reach the driver after it was told of the removal");
@@ -211,7 +213,7 @@ CHECK("GEN-36", shutdown_is_the_end)
     about(r, "afterwards");
     from = trace_count();
     rig_send_only(r, gen_chain(r, 36, 0, 3, 100));
-    expect(r, rig_wait(r, &r->main.completed_count, 3, 1), "sends", "completed by NDIS",
+    expect(r, rig_wait(r, &r->main.completed_count, 3, GEN_SECONDS), "sends", "completed by NDIS",
            "%u of 3 are", r->main.completed_count);
     ndis_adapter_request(r->adapter, NdisRequestQueryInformation, OID_GEN_STATISTICS, buffer,
                          &bytes);
@@ -237,15 +239,15 @@ static void set_link(struct rig *r, bool up)
 
     about(r, "link %s", up ? "up" : "down");
     nic_set_link(r->nic, up);
-    s = rig_indicated(r, NDIS_STATUS_LINK_STATE, from, 0.5);
+    s = rig_indicated(r, NDIS_STATUS_LINK_STATE, from, GEN_SECONDS);
     if (expect(r, s != NULL, "NDIS_STATUS_LINK_STATE", "indicated", "not indicated")) {
         memcpy(&l, s->buffer, sizeof l);
         expect_equal(r, "MediaConnectState", l.MediaConnectState,
                      up ? MediaConnectStateConnected : MediaConnectStateDisconnected);
     }
     rig_send_only(r, gen_chain(r, 41, 0, 10, 100));
-    if (!expect(r, rig_wait(r, &r->main.completed_count, at + 10, 1), "sends", "completed",
-                "%u of 10 are", r->main.completed_count - at))
+    if (!expect(r, rig_wait(r, &r->main.completed_count, at + 10, GEN_SECONDS), "sends",
+                "completed", "%u of 10 are", r->main.completed_count - at))
         return;
     for (unsigned i = at; i < at + 10; i++)
         expect(r, may_end_without_link(r->main.completed[i].status), "NBL status",
@@ -255,7 +257,7 @@ static void set_link(struct rig *r, bool up)
 CHECK("GEN-41", link_changes_are_told)
 {
     rig_open(r, NULL);
-    need(r, rig_has_wire(r), "a network card below the driver");
+    rig_need_wire(r);
     for (unsigned i = 0; i < 2; i++) {
         set_link(r, false);
         set_link(r, true);

@@ -43,8 +43,8 @@ CHECK("GEN-37", handlers_called_at_passive_level)
     rig_start(r);
     query_at_dispatch(r);
     ndis_adapter_reset(r->adapter);
-    gen_hurry(r, 0.01); /* checks for hang every 20 ms */
-    rig_wait(r, trace_ended(TRACE_CHECK_FOR_HANG), 1, 0.2);
+    gen_hurry(r, 0.02); /* checks for hang every 40 ms */
+    rig_wait(r, trace_ended(TRACE_CHECK_FOR_HANG), 1, 0.5);
     gen_hurry(r, 1);
     ndis_adapter_pause(r->adapter);
     ndis_adapter_restart(r->adapter);

@@ -253,7 +253,7 @@ CHECK("GEN-29", requests_in_every_state)
         gen_arrive(r, 29, 0, 100);
         rig_wait(r, &r->main.received_count, 1, GEN_SECONDS);
         gen_begin(r, &pause, ndis_adapter_pause);
-        rig_wait(r, trace_ended(TRACE_PAUSE), 1, 0.05);
+        gen_pausing(r, 1);
         about(r, "Pausing");
         expect_code(r, "query", ask_statistics(r->adapter), NDIS_STATUS_SUCCESS);
         rig_return_held(r);

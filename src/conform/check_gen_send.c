@@ -102,8 +102,9 @@ CHECK("GEN-12", each_send_has_its_own_status)
         const struct rig_completed *c = &r->main.completed[i];
 
         if (c->nbl == bad)
-            expect(r, is_fit(c->status), "status of the long one", "a failure that fits a send",
-                   "%s", status_name(c->status));
+            expect(r, c->status == NDIS_STATUS_SUCCESS || is_fit(c->status),
+                   "status of the long one", "success, or a failure that fits a send", "%s",
+                   status_name(c->status));
         else
             expect_code(r, "status of the others", c->status, NDIS_STATUS_SUCCESS);
     }
@@ -180,7 +181,7 @@ CHECK("GEN-15", sends_leave_in_order)
     uint32_t n = 0;
 
     rig_open(r, NULL);
-    need(r, rig_has_wire(r), "a network card below the driver");
+    rig_need_wire(r);
     for (unsigned call = 0; call < 12; call++) {
         NET_BUFFER_LIST *chain = gen_chain(r, 15, n, 1, 200), *nbl = chain;
 
@@ -265,7 +266,7 @@ CHECK("GEN-18", short_frames_are_padded_with_zeros)
     uint8_t frame[300];
 
     rig_open(r, NULL);
-    need(r, rig_has_wire(r), "a network card below the driver");
+    rig_need_wire(r);
     for (uint32_t len = 14; len <= 61; len++) {
         const struct rig_seen *s;
 

@@ -132,6 +132,12 @@ bool gen_end(struct rig *r, struct gen_task *t)
     return true;
 }
 
+void gen_pausing(struct rig *r, unsigned n)
+{
+    rig_wait(r, trace_began(TRACE_PAUSE), n, GEN_SECONDS);
+    rig_wait(r, trace_ended(TRACE_PAUSE), n, 1);
+}
+
 bool gen_state(struct rig *r, enum ndis_adapter_state state)
 {
     return ndis_adapter_wait(r->adapter, state, GEN_SECONDS);

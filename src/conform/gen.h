@@ -8,7 +8,7 @@
 #include "conform/packet.h"
 #include "conform/trace.h"
 
-enum { GEN_PORT = 5000, GEN_SECONDS = 2 };
+enum { GEN_PORT = 5000, GEN_SECONDS = 5 };
 
 /* UDP over IPv4 from the adapter to the peer; the payload begins with the number. At least 4 bytes
  * of payload. The packet is static: the next call overwrites it. */
@@ -40,6 +40,9 @@ struct gen_task {
 void gen_begin(struct rig *r, struct gen_task *t, NDIS_STATUS (*fn)(struct ndis_adapter *a));
 /* Waits; false after a finding when it does not end in time (then the process is at its end). */
 bool gen_end(struct rig *r, struct gen_task *t);
+/* Waits until MiniportPause has been called for the n-th time and has returned; a driver that waits
+ * inside has had time to begin. */
+void gen_pausing(struct rig *r, unsigned n);
 /* Waits until the adapter is in that state. */
 bool gen_state(struct rig *r, enum ndis_adapter_state state);
 /* So long that what should not happen would have happened. */

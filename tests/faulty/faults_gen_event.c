@@ -19,7 +19,7 @@ static void reset_forgets_filter(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
     c->ResetHandlerEx = ResetForgetsFilter;
 }
 FAULT("GEN-32", reset_forgets_filter, "the packet filter is lost in a reset",
-      .maybe = "ENC-22,GEN-40", .handlers = reset_forgets_filter);
+      .maybe = "CFG-12,ENC-22,GEN-40", .handlers = reset_forgets_filter);
 
 static NDIS_STATUS NTAPI ResetCompletes(NDIS_HANDLE MiniportAdapterContext,
                                         PBOOLEAN AddressingReset)

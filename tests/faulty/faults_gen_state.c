@@ -4,7 +4,6 @@
 #include "hosts.h"
 
 static bool paused; /* between MiniportPause and MiniportRestart, as the twin has it */
-static unsigned restarts;
 
 /* ---- NDIS ----------------------------------------------------------------------------------- */
 
@@ -25,7 +24,7 @@ static void no_pausing(struct ndis_adapter *a, enum ndis_adapter_state to)
         __real_ndis_adapter_set_state(a, to);
 }
 FAULT("GEN-1", no_pausing, "NDIS goes from Running to Paused at once", .also = "GEN-7",
-      .maybe = "GEN-2,GEN-4", .hosts = {{"ndis_adapter_set_state", no_pausing}});
+      .maybe = "CFG-18,GEN-2,GEN-4", .hosts = {{"ndis_adapter_set_state", no_pausing}});
 
 static NDIS_STATUS restart_at_once(struct ndis_adapter *a)
 {
@@ -200,8 +199,14 @@ static VOID NTAPI SendRefused(NDIS_HANDLE MiniportAdapterContext, PNET_BUFFER_LI
         driver.SendNetBufferListsHandler(MiniportAdapterContext, NetBufferList, PortNumber,
                                          SendFlags);
 }
+static VOID NTAPI HaltForgets(NDIS_HANDLE MiniportAdapterContext, NDIS_HALT_ACTION HaltAction)
+{
+    paused = false;
+    driver.HaltHandlerEx(MiniportAdapterContext, HaltAction);
+}
 static void receives_while_paused(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 {
+    c->HaltHandlerEx = HaltForgets;
     c->PauseHandler = PauseForSendsOnly;
     c->RestartHandler = RestartOnce;
     c->SendNetBufferListsHandler = SendRefused;
@@ -228,32 +233,43 @@ static void restart_completed_twice(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 FAULT("GEN-6", restart_completed_twice, "NdisMRestartComplete is called twice",
       .handlers = restart_completed_twice);
 
+/* From its first packet on, the check of this row pauses and restarts. */
+static bool traffic_seen;
+
+static VOID NTAPI SendNoted(NDIS_HANDLE MiniportAdapterContext, PNET_BUFFER_LIST NetBufferList,
+                            NDIS_PORT_NUMBER PortNumber, ULONG SendFlags)
+{
+    traffic_seen |= aim_row(NetBufferList) == 6;
+    driver.SendNetBufferListsHandler(MiniportAdapterContext, NetBufferList, PortNumber, SendFlags);
+}
+
 static NDIS_STATUS NTAPI RestartDoesNothing(
     NDIS_HANDLE MiniportAdapterContext, PNDIS_MINIPORT_RESTART_PARAMETERS MiniportRestartParameters)
 {
-    return restarts++ ? NDIS_STATUS_SUCCESS
-                      : driver.RestartHandler(MiniportAdapterContext, MiniportRestartParameters);
+    return traffic_seen ? NDIS_STATUS_SUCCESS
+                        : driver.RestartHandler(MiniportAdapterContext, MiniportRestartParameters);
 }
 static void restart_does_nothing(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 {
     c->RestartHandler = RestartDoesNothing;
+    c->SendNetBufferListsHandler = SendNoted;
 }
 FAULT("GEN-6", restart_does_nothing, "after a pause the restart does nothing",
-      .maybe = "GEN-2,GEN-3,GEN-4,GEN-5,GEN-22,GEN-45", .handlers = restart_does_nothing);
+      .handlers = restart_does_nothing);
 
 static NDIS_STATUS NTAPI RestartWithOddStatus(
     NDIS_HANDLE MiniportAdapterContext, PNDIS_MINIPORT_RESTART_PARAMETERS MiniportRestartParameters)
 {
     NDIS_STATUS status = driver.RestartHandler(MiniportAdapterContext, MiniportRestartParameters);
 
-    return restarts++ ? NDIS_STATUS_INDICATION_REQUIRED : status;
+    return traffic_seen ? NDIS_STATUS_INDICATION_REQUIRED : status;
 }
 static void restart_with_odd_status(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 {
     c->RestartHandler = RestartWithOddStatus;
+    c->SendNetBufferListsHandler = SendNoted;
 }
 FAULT("GEN-6", restart_with_odd_status, "a later restart ends with neither success nor failure",
-      .maybe = "GEN-1,GEN-2,GEN-3,GEN-4,GEN-5,GEN-22,GEN-37,GEN-45",
       .handlers = restart_with_odd_status);
 
 /* ---- Halt and unload ------------------------------------------------------------------------ */
