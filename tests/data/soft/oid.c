@@ -238,14 +238,18 @@ static NDIS_STATUS set(struct soft_adapter *a, NDIS_OID_REQUEST *r)
 /* NDIS sends one request at a time. */
 NDIS_STATUS NTAPI SoftOidRequest(NDIS_HANDLE MiniportAdapterContext, PNDIS_OID_REQUEST OidRequest)
 {
+    struct soft_adapter *a = MiniportAdapterContext;
+
     if (soft_errs(SOFT_AT_OID))
         return NDIS_STATUS_FAILURE;
+    if (soft_is(&a->removed))
+        return NDIS_STATUS_NOT_ACCEPTED;
     switch (OidRequest->RequestType) {
     case NdisRequestQueryInformation:
     case NdisRequestQueryStatistics:
-        return query(MiniportAdapterContext, OidRequest);
+        return query(a, OidRequest);
     case NdisRequestSetInformation:
-        return set(MiniportAdapterContext, OidRequest);
+        return set(a, OidRequest);
     default:
         return NDIS_STATUS_NOT_SUPPORTED;
     }

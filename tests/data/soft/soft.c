@@ -188,8 +188,10 @@ static NDIS_STATUS NTAPI SoftRestart(NDIS_HANDLE MiniportAdapterContext,
 static VOID NTAPI SoftDevicePnPEventNotify(NDIS_HANDLE MiniportAdapterContext,
                                            PNET_DEVICE_PNP_EVENT NetDevicePnPEvent)
 {
-    UNREFERENCED_PARAMETER(MiniportAdapterContext);
-    UNREFERENCED_PARAMETER(NetDevicePnPEvent);
+    struct soft_adapter *a = MiniportAdapterContext;
+
+    if (NetDevicePnPEvent->DevicePnPEvent == NdisDevicePnPEventSurpriseRemoved)
+        InterlockedExchange(&a->removed, TRUE);
 }
 
 static VOID NTAPI SoftShutdownEx(NDIS_HANDLE MiniportAdapterContext,
@@ -201,25 +203,36 @@ static VOID NTAPI SoftShutdownEx(NDIS_HANDLE MiniportAdapterContext,
 
 /* ---- Sends ---------------------------------------------------------------------------------- */
 
+/* A large send is longer; only the claiming build is asked for one. */
+static NDIS_STATUS send_status(struct soft_adapter *a, NET_BUFFER_LIST *nbl)
+{
+    if (soft_is(&a->removed))
+        return NDIS_STATUS_FAILURE;
+    if (!soft_is(&a->running))
+        return NDIS_STATUS_PAUSED;
+    for (NET_BUFFER *nb = NET_BUFFER_LIST_FIRST_NB(nbl); nb; nb = NET_BUFFER_NEXT_NB(nb)) {
+        if (NET_BUFFER_DATA_LENGTH(nb) > SOFT_MTU + SOFT_HEADER &&
+            !NET_BUFFER_LIST_INFO(nbl, TcpLargeSendNetBufferListInfo))
+            return NDIS_STATUS_INVALID_LENGTH;
+    }
+    return NDIS_STATUS_SUCCESS;
+}
+
 static VOID NTAPI SoftSendNetBufferLists(NDIS_HANDLE MiniportAdapterContext,
                                          PNET_BUFFER_LIST NetBufferList,
                                          NDIS_PORT_NUMBER PortNumber, ULONG SendFlags)
 {
     struct soft_adapter *a = MiniportAdapterContext;
-    BOOLEAN running = InterlockedCompareExchange(&a->running, TRUE, TRUE) != FALSE;
     ULONG64 frames = 0, bytes = 0;
 
     UNREFERENCED_PARAMETER(PortNumber);
     if (soft_errs(SOFT_AT_SEND))
         return;
     for (NET_BUFFER_LIST *nbl = NetBufferList; nbl; nbl = NET_BUFFER_LIST_NEXT_NBL(nbl)) {
-        NET_BUFFER_LIST_STATUS(nbl) = running ? NDIS_STATUS_SUCCESS : NDIS_STATUS_PAUSED;
-        for (NET_BUFFER *nb = NET_BUFFER_LIST_FIRST_NB(nbl); running && nb;
-             nb = NET_BUFFER_NEXT_NB(nb)) {
-            if (NET_BUFFER_DATA_LENGTH(nb) > SOFT_MTU + SOFT_HEADER) {
-                NET_BUFFER_LIST_STATUS(nbl) = NDIS_STATUS_INVALID_LENGTH;
-                continue;
-            }
+        NET_BUFFER_LIST_STATUS(nbl) = send_status(a, nbl);
+        if (NET_BUFFER_LIST_STATUS(nbl) != NDIS_STATUS_SUCCESS)
+            continue;
+        for (NET_BUFFER *nb = NET_BUFFER_LIST_FIRST_NB(nbl); nb; nb = NET_BUFFER_NEXT_NB(nb)) {
             frames++;
             bytes += NET_BUFFER_DATA_LENGTH(nb);
         }

@@ -49,7 +49,7 @@ enum { SOFT_SPEED_MBIT = 1000 };
 
 struct soft_adapter {
     NDIS_HANDLE handle;
-    LONG running;
+    LONG running, removed; /* interlocked */
     ULONG filter, lookahead, multicast_count;
     UCHAR multicast[SOFT_MULTICAST_MAX][6];
     NDIS_SPIN_LOCK lock; /* the counters */
@@ -59,6 +59,11 @@ struct soft_adapter {
 extern const UCHAR soft_mac[6];
 extern const NDIS_OID soft_oids[];
 extern const ULONG soft_oids_bytes;
+
+static inline BOOLEAN soft_is(LONG *flag)
+{
+    return InterlockedCompareExchange(flag, TRUE, TRUE) != FALSE;
+}
 
 /* TRUE: fail here. Does not return where the build hangs or crashes. */
 BOOLEAN soft_errs(int at);
