@@ -80,21 +80,28 @@ COMPLETE_FUNCTION(CompletePending)
 FAULT("GEN-12", failure_pending, "a failed NBL is completed with NDIS_STATUS_PENDING",
       .imports = {{"NdisMSendNetBufferListsComplete", CompletePending}});
 
-COMPLETE_FUNCTION(CompleteWithNeighbours)
+SEND_HANDLER(SendSpoilsLast)
 {
-    static bool failed;
+    NET_BUFFER_LIST *nbl = NetBufferList, *last = nbl->Next;
 
-    for (NET_BUFFER_LIST *nbl = NetBufferList; nbl; nbl = nbl->Next) {
-        if (aim_row(nbl) != 12)
-            continue;
-        failed |= nbl->Status != NDIS_STATUS_SUCCESS;
-        if (failed)
-            nbl->Status = NDIS_STATUS_INVALID_LENGTH;
+    if (aim_row(nbl) != 12 || !last) {
+        SEND_ON(NetBufferList);
+        return;
     }
-    COMPLETE(NetBufferList);
+    while (last->Next) {
+        nbl = last;
+        last = last->Next;
+    }
+    nbl->Next = NULL;
+    SEND_ON(NetBufferList);
+    aim_complete(last, NDIS_STATUS_INVALID_LENGTH);
+}
+static void send_spoils_last(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
+{
+    c->SendNetBufferListsHandler = SendSpoilsLast;
 }
 FAULT("GEN-12", failure_spreads, "after a send that fails its neighbour fails, too",
-      .imports = {{"NdisMSendNetBufferListsComplete", CompleteWithNeighbours}});
+      .handlers = send_spoils_last);
 
 COMPLETE_FUNCTION(CompleteAndTouch)
 {
