@@ -308,7 +308,7 @@ static void calls_after_halt(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
     c->HaltHandlerEx = HaltLeavesThread;
 }
 FAULT("GEN-9", calls_after_halt, "a thread of the driver calls NDIS for a halted adapter",
-      .maybe = "NT-HANDLE", .handlers = calls_after_halt);
+      .maybe = "GEN-26,NT-HANDLE", .handlers = calls_after_halt);
 
 static void memory_for_ever(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 {
