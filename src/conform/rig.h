@@ -48,11 +48,11 @@ enum { RIG_RECORDS = 1024, RIG_FRAME = 70000, RIG_CARDS = SUITE_MEMBERS };
 
 /* What a check may want otherwise. All zero is the ordinary path: activated, packet filter set. */
 struct rig_config {
-    const char *withhold;        /* features the card (each member's) does not offer, by name */
+    const char *withhold; /* features the card (each member's) does not offer, by name */
     /* Of one member's card only. */
     const char *member_withhold[RIG_CARDS];
     bool member_link_down[RIG_CARDS];
-    unsigned members; /* that join at start; 0: all there are */
+    unsigned members;            /* that join at start; 0: all there are */
     const char *const *keywords; /* pairs name, value; NULL ends: written before initialize. A value
                                     of NULL deletes the keyword */
     uint16_t mtu;                /* of the card; 0: 1500 */

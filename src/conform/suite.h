@@ -20,12 +20,7 @@
 #include "conform/evidence.h"
 #include "nt/inf.h"
 
-enum {
-    RIG_SEND_SECONDS = 5,
-    SUITE_CHECK_SECONDS = 30,
-    SUITE_STUCK_LIMITS = 4,
-    SUITE_MEMBERS = 4
-};
+enum { RIG_SEND_SECONDS = 5, SUITE_CHECK_SECONDS = 30, SUITE_STUCK_LIMITS = 4, SUITE_MEMBERS = 4 };
 
 /* A driver of our card, for an intermediate driver to stand on. */
 struct suite_member {
