@@ -131,4 +131,4 @@ static void indicate_halted(struct ndis_adapter *a, enum ndis_adapter_state to)
     NdisMIndicateStatusEx(a, &s);
 }
 FAULT("CFG-19", speaks_after_halt, "the configuration is indicated after MiniportHaltEx",
-      .state = indicate_halted);
+      .maybe = "GEN-9", .state = indicate_halted);
