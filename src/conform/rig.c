@@ -255,6 +255,7 @@ void rig_close(struct rig *r)
     rig_halt(r);
     rig_members_end(r);
     ndis_adapter_free(r->adapter);
+    r->adapter = NULL; /* the driver is yet to unload */
     if (r->wire_watch)
         nt_watch_remove(r->wire_watch);
     rig_forget(r);

@@ -48,9 +48,9 @@ static struct trace_entry *write_down(struct trace_entry e)
     struct trace_entry *kept = trace.count < TRACE_ENTRIES ? &trace.entry[trace.count++] : &beyond;
 
     e.irql = nt_thread_self()->irql;
-    e.state = ndis_adapter_state(a);
-    e.sends = (unsigned)atomic_load(&a->tx_inside);
-    e.lent = (unsigned)atomic_load(&a->rx_outside);
+    e.state = a ? ndis_adapter_state(a) : NDIS_ADAPTER_HALTED;
+    e.sends = a ? (unsigned)atomic_load(&a->tx_inside) : 0;
+    e.lent = a ? (unsigned)atomic_load(&a->rx_outside) : 0;
     e.requests = trace.inside[TRACE_OID];
     *kept = e;
     return kept;
