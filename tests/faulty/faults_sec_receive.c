@@ -18,12 +18,25 @@ enum mode {
 static NDIS_HANDLE context; /* MiniportAdapterContext */
 static bool judges;         /* the card does */
 
+/* The frame where it lies, or a copy when it lies in several MDLs. */
 static uint8_t *frame_of(const NET_BUFFER_LIST *nbl)
 {
+    static uint8_t whole[FAULT_FRAME];
     const NET_BUFFER *nb = nbl->FirstNetBuffer;
-    uint8_t *start = MmGetSystemAddressForMdlSafe(nb->CurrentMdl, NormalPagePriority);
+    ULONG left = MIN_OF(nb->DataLength, (ULONG)sizeof whole), offset = nb->CurrentMdlOffset, n;
+    uint8_t *to = whole, *at;
 
-    return start + nb->CurrentMdlOffset;
+    for (MDL *mdl = nb->CurrentMdl; mdl && left; mdl = mdl->Next) {
+        at = (uint8_t *)MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority) + offset;
+        n = MIN_OF(MmGetMdlByteCount(mdl) - offset, left);
+        if (n == nb->DataLength)
+            return at;
+        memcpy(to, at, n);
+        to += n;
+        left -= n;
+        offset = 0;
+    }
+    return whole;
 }
 
 static void mark_good(NET_BUFFER_LIST *nbl)
