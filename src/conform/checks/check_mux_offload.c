@@ -287,16 +287,18 @@ CHECK("MUX-15", only_the_virtual_adapters_own_indications)
 {
     unsigned from, foreign = 0, resets;
 
-    mux_open_uneven(r, NULL);
+    rig_need_members(r, 2);
+    rig_open(r, NULL);
     need(r, rig_offload(r).present, "task offload");
     from = r->main.status_count;
     rig_member_link(r, 1, false);
     rig_member_link(r, 1, true);
-    switch_member(r, 1, false);
     rig_member_link(r, 0, false);
     rig_member_link(r, 0, true);
     ndis_adapter_reset(r->card[0].adapter);
     switch_member(r, 0, false);
+    switch_member(r, 0, true);
+    switch_member(r, 1, false);
     about(r, "links, resets and changes of the members");
     for (unsigned i = from; i < r->main.status_count; i++)
         foreign += r->main.status[i % RIG_RECORDS].indication.SourceHandle != r->adapter;
