@@ -26,7 +26,7 @@ storm: program
 # Every faulty twin against the whole suite: is each check able to fail?
 check-twins: program
 	@ninja -C build --quiet tests/faulty/twins
-	build/tests/faulty/twins build/drivers/vionet/vionet.inf
+	build/tests/faulty/twins build/drivers/vionet/vionet.inf --team build/drivers/team/team.inf
 
 # The documents that the program writes itself.
 docs: program

@@ -11,12 +11,18 @@ NDIS_MINIPORT_DRIVER_CHARACTERISTICS driver;
 NDIS_PROTOCOL_DRIVER_CHARACTERISTICS protocol;
 NDIS_HANDLE driver_adapter;
 
-static struct port *wire; /* the card's end */
+static struct port *wire;      /* the card's end; the first one's, of a team */
+static const char *under_test; /* the image whose imports are changed */
+static bool loading_other;     /* now: a member's driver */
 static uint64_t withheld;
 static unsigned number;
 
 nt_function __real_nt_export_find(const char *name);
 nt_function __wrap_nt_export_find(const char *name);
+int __real_nt_driver_load(const char *path, const char *service, struct nt_driver **out,
+                          struct why *why);
+int __wrap_nt_driver_load(const char *path, const char *service, struct nt_driver **out,
+                          struct why *why);
 int __real_nic_new(const struct nic_config *config, struct port *w, struct nic **out,
                    struct why *why);
 int __wrap_nic_new(const struct nic_config *config, struct port *w, struct nic **out,
@@ -157,8 +163,26 @@ static VOID NTAPI IndicateReceive(NDIS_HANDLE MiniportAdapterHandle,
                                        NumberOfNetBufferLists, ReceiveFlags);
 }
 
+void edge_under_test(const char *image)
+{
+    under_test = image;
+}
+
+int __wrap_nt_driver_load(const char *path, const char *service, struct nt_driver **out,
+                          struct why *why)
+{
+    int r;
+
+    loading_other = strcmp(path, under_test) != 0;
+    r = __real_nt_driver_load(path, service, out, why);
+    loading_other = false;
+    return r;
+}
+
 nt_function __wrap_nt_export_find(const char *name)
 {
+    if (loading_other)
+        return __real_nt_export_find(name);
     for (size_t i = 0; fault && i < ARRAY_LEN(fault->imports); i++) {
         if (fault->imports[i].name && strcmp(fault->imports[i].name, name) == 0)
             return (nt_function)fault->imports[i].function;
@@ -179,8 +203,10 @@ nt_function __wrap_nt_export_find(const char *name)
 int __wrap_nic_new(const struct nic_config *config, struct port *w, struct nic **out,
                    struct why *why)
 {
-    wire = w;
-    withheld = config->features_withheld;
+    if (config->mac[4] == 0) { /* not another member's */
+        wire = w;
+        withheld = config->features_withheld;
+    }
     return __real_nic_new(config, w, out, why);
 }
 

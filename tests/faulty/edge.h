@@ -4,6 +4,8 @@
 
 #include "fault.h"
 
+/* The image of the driver under test, before any is loaded: faults concern no other. */
+void edge_under_test(const char *image);
 /* NdisReadConfiguration as a driver with fault->keyword gets it. */
 VOID NTAPI edge_read_configuration(PNDIS_STATUS Status,
                                    PNDIS_CONFIGURATION_PARAMETER *ParameterValue,

@@ -8,6 +8,8 @@
  *
  *   FAULT("LSO1-8", fin_everywhere, "FIN stays set in every segment", .wire_out = set_fin);
  *
+ * Faults of group MUX are team.sys's: that is the driver under test then, over vionet.sys.
+ *
  * A variant is vionet.sys with something added and nothing wrong: the suite must find nothing, and
  * the rows that it says hold must be seen to.
  */

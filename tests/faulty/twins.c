@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the suite against every faulty twin: twins DRIVER.inf [--only ID,GROUP,...] [--sample]
- * [--verbose] [--html FILE, of the last run]. A twin is caught when the suite names its row; it may
- * name the rows that the twin says break with it, and no other. Ends with a line that says how many
- * of how many checks have a twin that makes them fail. Exit 0: all caught, all variants hold, no
- * check without a twin; 1 otherwise.
+ * Runs the suite against every faulty twin: twins DRIVER.inf [--team TEAM.inf] [--only
+ * ID,GROUP,...] [--sample] [--verbose] [--html FILE, of the last run]. Twins of group MUX are made
+ * of the team's driver, over members of DRIVER.inf; without --team they are left out. A twin is
+ * caught when the suite names its row; it may name the rows that the twin says break with it, and
+ * no other. Ends with a line that says how many of how many checks have a twin that makes them
+ * fail. Exit 0: all caught, all variants hold, no check without a twin; 1 otherwise.
  */
-#include "fault.h"
+#include "edge.h"
 
 #include "conform/report.h"
 
@@ -73,6 +74,11 @@ static bool missing(const struct suite_result *s, const struct fault *f, char *o
 }
 
 static const char *html;
+
+static bool is_team(const struct requirement *q)
+{
+    return q && strcmp(q->group, "MUX") == 0;
+}
 
 static int try_twin(const struct suite_config *config, const struct fault *f, struct tally *t,
                     bool verbose)
@@ -178,14 +184,14 @@ static bool sampled(const struct fault *f)
     return true;
 }
 
-static unsigned without_twin(const struct tally *t)
+static unsigned without_twin(const struct tally *t, bool team)
 {
     unsigned n = 0;
 
     for (unsigned i = 0; i < catalogue_count(); i++) {
         const struct check *c = check_find(catalogue_at(i)->id);
 
-        if (c && c->run && !t->covered[i]) {
+        if (c && c->run && !t->covered[i] && (team || !is_team(catalogue_at(i)))) {
             printf("%-8s NO TWIN  makes this check fail\n", c->id);
             n++;
         }
@@ -198,6 +204,7 @@ int main(int argc, char **argv)
     /* More at once than processors: a broken driver makes checks wait. */
     struct suite_config config = {
         .inf = argc > 1 ? argv[1] : "", .seed = 1, .time_factor = 1, .jobs = 8};
+    struct suite_config team = {.seed = 1, .time_factor = 1, .jobs = 8, .member_count = 2};
     bool sample = false, verbose = false;
     const char *only = NULL;
     struct tally t = {0};
@@ -210,25 +217,32 @@ int main(int argc, char **argv)
         verbose |= strcmp(argv[i], "--verbose") == 0;
         if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
             only = argv[++i];
+        if (strcmp(argv[i], "--team") == 0 && i + 1 < argc)
+            team.inf = argv[++i];
         if (strcmp(argv[i], "--html") == 0 && i + 1 < argc)
             html = argv[++i];
     }
-    if (suite_find_image(&config, false, &why) < 0) {
+    team.member[0].inf = team.member[1].inf = config.inf;
+    if (suite_find_image(&config, false, &why) < 0 ||
+        (team.inf && suite_find_image(&team, false, &why) < 0)) {
         fprintf(stderr, "twins: %s\n", why.text);
         return 2;
     }
     for (const struct fault *f = __start_faults; f < __stop_faults; f++) {
         const struct requirement *q = row_of(f);
 
-        if ((only && q && !in_list(only, q)) || (sample && !sampled(f)))
+        const struct suite_config *c = is_team(q) ? &team : &config;
+
+        if ((only && q && !in_list(only, q)) || (sample && !sampled(f)) || !c->inf)
             continue;
+        edge_under_test(c->image);
         if (!f->id)
-            try_variant(&config, f, &t, verbose);
-        else if (try_twin(&config, f, &t, verbose) < 0)
+            try_variant(c, f, &t, verbose);
+        else if (try_twin(c, f, &t, verbose) < 0)
             return 2;
     }
     if (!only && !sample)
-        bare = without_twin(&t);
+        bare = without_twin(&t, team.inf != NULL);
     for (unsigned i = 0; check_at(i); i++)
         checks += check_at(i)->run != NULL;
     printf("%u checks, %u twins run, %u caught, %u escaped, %u named rows astray", checks, t.twins,
