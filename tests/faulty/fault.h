@@ -50,8 +50,8 @@ struct fault {
     void (*state)(struct ndis_adapter *a, enum ndis_adapter_state to);
     /* The administrator's GUIDs; may call host_wmi_... */
     NDIS_STATUS (*wmi_query)(struct ndis_adapter *a, const GUID *guid, void *buffer, ULONG *bytes);
-    NDIS_STATUS (*wmi_set)(struct ndis_adapter *a, const GUID *guid, const void *buffer,
-                           ULONG bytes);
+    NDIS_STATUS (*wmi_set)
+    (struct ndis_adapter *a, const GUID *guid, const void *buffer, ULONG bytes);
     void (*wmi_event)(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
     bool strict; /* the row is advice: the suite runs strict, where a warning counts */
     /* A frame on its way from the card to the wire; room for FAULT_FRAME bytes. False: it is lost.

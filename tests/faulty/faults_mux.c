@@ -192,7 +192,7 @@ static VOID NTAPI CancelNot(NDIS_HANDLE NdisBindingHandle, PVOID RequestId)
 FAULT("MUX-13", mux_cancel_lost, "a cancelled request is not cancelled at the member",
       .maybe = "GEN-27", .imports = {{"NdisCancelOidRequest", (void *)CancelNot}});
 FAULT("MUX-22", mux_send_cancel_lost, "a cancel of sends does not reach the member",
-      .imports = {{"NdisCancelSendNetBufferLists", (void *)CancelNot}});
+      .maybe = "GEN-19", .imports = {{"NdisCancelSendNetBufferLists", (void *)CancelNot}});
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 

@@ -162,9 +162,10 @@ static VOID NTAPI PassChanged(NDIS_HANDLE NdisBindingHandle, PNET_BUFFER_LIST fi
 
 #define PASS_CHANGED .imports = {{"NdisSendNetBufferLists", (void *)PassChanged}}
 
-FAULT("MUX-17", mux_cancel_id_lost, "the cancel id does not go down", .mode = 0, PASS_CHANGED);
+FAULT("MUX-17", mux_cancel_id_lost, "the cancel id does not go down", .mode = 0, .maybe = "GEN-19",
+      PASS_CHANGED);
 FAULT("MUX-20", mux_reversed, "a chain goes down the other way round", .mode = 1,
-      .maybe = "TXC-23,LSO1-29", PASS_CHANGED);
+      .maybe = "TXC-23,LSO1-29,GEN-15,GEN-16,GEN-17", PASS_CHANGED);
 
 /* ---- Up ------------------------------------------------------------------------------------- */
 
