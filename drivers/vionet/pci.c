@@ -346,6 +346,8 @@ NDIS_STATUS vionet_pci_negotiate(struct vionet_adapter *a)
     vionet_pci_status_add(a, VIRTIO_STATUS_FEATURES_OK);
     if (!(vionet_pci_status(a) & VIRTIO_STATUS_FEATURES_OK))
         return NDIS_STATUS_NOT_SUPPORTED;
+    if (a->device.features)
+        return NDIS_STATUS_SUCCESS; /* and a late DPC may be reading them */
     a->device.features = f;
     a->device.vendor_features = v;
     return NDIS_STATUS_SUCCESS;
