@@ -49,7 +49,7 @@ static struct rig {
     struct registry *registry;
     struct reg_key *key;
     char rules[64][16];
-    unsigned findings;
+    _Atomic(unsigned) findings; /* on any thread, one at a time */
     unsigned states[16], state_count;
     NDIS_STATUS codes[32];
     unsigned status_count;
@@ -328,8 +328,10 @@ static NTSTATUS NTAPI rig_entry(PDRIVER_OBJECT object, PUNICODE_STRING path)
 static void rig_sink(void *arg, const struct finding *f)
 {
     (void)arg;
-    if (rig.findings < 64)
-        memcpy(rig.rules[rig.findings++], f->rule, 16);
+    if (rig.findings < 64) {
+        memcpy(rig.rules[rig.findings], f->rule, 16);
+        rig.findings++;
+    }
 }
 
 static inline unsigned rig_found(const char *rule)
