@@ -21,10 +21,6 @@
 #include <fcntl.h>
 #include <sched.h>
 
-#define CLASS_KEY                                                                                  \
-    "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"                              \
-    "{4D36E972-E325-11CE-BFC1-08002BE10318}"
-
 #define SERVICES_KEY "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services"
 
 enum { TEAM_START_SECONDS = 10 };
@@ -258,7 +254,7 @@ static int make_key(struct longshore_adapter *a, const struct inf_model *model,
 {
     char path[160];
 
-    snprintf(path, sizeof path, CLASS_KEY "\\%04u", a->machine->adapter_count++);
+    snprintf(path, sizeof path, REGISTRY_NETWORK_CLASS "\\%04u", a->machine->adapter_count++);
     *key = registry_open(a->machine->registry, path, true);
     if (!*key || reg_set_sz(*key, "DriverDesc", a->name) < 0)
         return why_set(why, -ENOMEM, "%s: no memory for its registry key", a->name);

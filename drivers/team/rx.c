@@ -9,26 +9,6 @@ struct gate { /* what decides over a chain, as it was when the chain came */
     BOOLEAN primary; /* the member may hand up multicast */
 };
 
-struct chain {
-    NET_BUFFER_LIST *first, **end;
-    ULONG count;
-};
-
-static void chain_init(struct chain *c)
-{
-    c->first = NULL;
-    c->end = &c->first;
-    c->count = 0;
-}
-
-static void chain_add(struct chain *c, NET_BUFFER_LIST *nbl)
-{
-    NET_BUFFER_LIST_NEXT_NBL(nbl) = NULL;
-    *c->end = nbl;
-    c->end = &NET_BUFFER_LIST_NEXT_NBL(nbl);
-    c->count++;
-}
-
 /* FALSE: nothing goes up now. Else `count` NBLs are counted as lent. */
 static BOOLEAN gate_enter(struct team_member *m, ULONG count, struct gate *g)
 {
@@ -137,14 +117,14 @@ static void show(struct team_member *m, const struct gate *g, NET_BUFFER_LIST *f
 static void lend(struct team_member *m, const struct gate *g, NET_BUFFER_LIST *first, ULONG flags)
 {
     ULONG dispatch = flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL;
-    struct chain up, back;
+    struct team_queue up, back;
     NET_BUFFER_LIST *next;
 
-    chain_init(&up);
-    chain_init(&back);
+    team_queue_init(&up);
+    team_queue_init(&back);
     for (NET_BUFFER_LIST *nbl = first; nbl; nbl = next) {
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
-        chain_add(admit(g, nbl) && put_context(m, nbl) ? &up : &back, nbl);
+        team_queue_add(admit(g, nbl) && put_context(m, nbl) ? &up : &back, nbl);
     }
     if (back.first)
         NdisReturnNetBufferLists(m->binding, back.first,
@@ -191,14 +171,14 @@ VOID NTAPI TeamReturnNetBufferLists(NDIS_HANDLE MiniportAdapterContext,
                                     PNET_BUFFER_LIST NetBufferLists, ULONG ReturnFlags)
 {
     struct team *t = MiniportAdapterContext;
-    struct chain back[TEAM_MEMBERS_MAX];
+    struct team_queue back[TEAM_MEMBERS_MAX];
     NET_BUFFER_LIST *next;
 
     for (ULONG i = 0; i < TEAM_MEMBERS_MAX; i++)
-        chain_init(&back[i]);
+        team_queue_init(&back[i]);
     for (NET_BUFFER_LIST *nbl = NetBufferLists; nbl; nbl = next) {
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
-        chain_add(&back[take_context(nbl)->slot], nbl);
+        team_queue_add(&back[take_context(nbl)->slot], nbl);
     }
     for (ULONG i = 0; i < TEAM_MEMBERS_MAX; i++) {
         if (!back[i].first)

@@ -151,6 +151,21 @@ struct team_queue { /* NBLs by Next, in order */
     ULONG count;
 };
 
+static inline void team_queue_init(struct team_queue *q)
+{
+    q->first = NULL;
+    q->end = &q->first;
+    q->count = 0;
+}
+
+static inline void team_queue_add(struct team_queue *q, NET_BUFFER_LIST *nbl)
+{
+    NET_BUFFER_LIST_NEXT_NBL(nbl) = NULL;
+    *q->end = nbl;
+    q->end = &NET_BUFFER_LIST_NEXT_NBL(nbl);
+    q->count++;
+}
+
 struct team_report { /* what the layers above were told */
     BOOLEAN connected, encapsulated4, encapsulated6;
     ULONG64 xmit_speed, rcv_speed;

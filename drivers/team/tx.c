@@ -10,21 +10,6 @@ struct pass { /* one chain on its way: a queue for each member, and what cannot 
     ULONG members;
 };
 
-static void queue_init(struct team_queue *q)
-{
-    q->first = NULL;
-    q->end = &q->first;
-    q->count = 0;
-}
-
-static void queue_add(struct team_queue *q, NET_BUFFER_LIST *nbl)
-{
-    NET_BUFFER_LIST_NEXT_NBL(nbl) = NULL;
-    *q->end = nbl;
-    q->end = &NET_BUFFER_LIST_NEXT_NBL(nbl);
-    q->count++;
-}
-
 static void queue_append(struct team_queue *q, struct team_queue *more)
 {
     if (!more->first)
@@ -32,12 +17,12 @@ static void queue_append(struct team_queue *q, struct team_queue *more)
     *q->end = more->first;
     q->end = more->end;
     q->count += more->count;
-    queue_init(more);
+    team_queue_init(more);
 }
 
 static void queue_take(struct team_queue *to, struct team_queue *from)
 {
-    queue_init(to);
+    team_queue_init(to);
     queue_append(to, from);
 }
 
@@ -61,7 +46,7 @@ static void fail(struct team_queue *q, NET_BUFFER_LIST *nbl, NDIS_STATUS status)
 {
     NET_BUFFER_LIST_STATUS(nbl) = status;
     team_offload_unsent(nbl);
-    queue_add(q, nbl);
+    team_queue_add(q, nbl);
 }
 
 static void fail_all(struct team_queue *to, struct team_queue *from, NDIS_STATUS status)
@@ -72,7 +57,7 @@ static void fail_all(struct team_queue *to, struct team_queue *from, NDIS_STATUS
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
         fail(to, nbl, status);
     }
-    queue_init(from);
+    team_queue_init(from);
 }
 
 /* ---- Down ----------------------------------------------------------------------------------- */
@@ -114,9 +99,9 @@ static void sort_one(struct team *t, struct pass *p, NET_BUFFER_LIST *nbl)
     } else {
         m->sends++;
         if (!(p->members & TEAM_BIT(m)))
-            queue_init(&p->to[m->slot]);
+            team_queue_init(&p->to[m->slot]);
         p->members |= TEAM_BIT(m);
-        queue_add(&p->to[m->slot], nbl);
+        team_queue_add(&p->to[m->slot], nbl);
     }
 }
 
@@ -125,12 +110,12 @@ static void sort(struct team *t, struct pass *p, struct team_queue *q)
     NET_BUFFER_LIST *next;
 
     p->members = 0;
-    queue_init(&p->failed);
+    team_queue_init(&p->failed);
     for (NET_BUFFER_LIST *nbl = q->first; nbl; nbl = next) {
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
         sort_one(t, p, nbl);
     }
-    queue_init(q);
+    team_queue_init(q);
 }
 
 /* No lock: the sends counted keep each member open. */
@@ -149,10 +134,10 @@ static void queue_of_chain(struct team_queue *q, NET_BUFFER_LIST *first)
 {
     NET_BUFFER_LIST *next;
 
-    queue_init(q);
+    team_queue_init(q);
     for (NET_BUFFER_LIST *nbl = first; nbl; nbl = next) {
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
-        queue_add(q, nbl);
+        team_queue_add(q, nbl);
     }
 }
 
@@ -167,7 +152,7 @@ VOID NTAPI TeamSendNetBufferLists(NDIS_HANDLE MiniportAdapterContext,
     UNREFERENCED_PARAMETER(PortNumber);
     queue_of_chain(&q, NetBufferLists);
     p.members = 0;
-    queue_init(&p.failed);
+    team_queue_init(&p.failed);
     NdisAcquireSpinLock(&t->lock);
     t->outstanding += q.count;
     for (NET_BUFFER_LIST *nbl = q.first; nbl; nbl = NET_BUFFER_LIST_NEXT_NBL(nbl))
@@ -211,7 +196,7 @@ void team_tx_close(struct team *t)
 {
     struct team_queue q, failed;
 
-    queue_init(&failed);
+    team_queue_init(&failed);
     NdisAcquireSpinLock(&t->lock);
     t->open = FALSE;
     queue_take(&q, &t->held);
@@ -269,7 +254,7 @@ static void keep_again(struct team *t, struct team_queue *again, struct team_que
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
         held_insert(t, nbl);
     }
-    queue_init(again);
+    team_queue_init(again);
 }
 
 VOID NTAPI TeamSendNetBufferListsComplete(NDIS_HANDLE ProtocolBindingContext,
@@ -283,14 +268,14 @@ VOID NTAPI TeamSendNetBufferListsComplete(NDIS_HANDLE ProtocolBindingContext,
     NET_BUFFER_LIST *next;
     BOOLEAN more;
 
-    queue_init(&done);
-    queue_init(&again);
+    team_queue_init(&done);
+    team_queue_init(&again);
     for (NET_BUFFER_LIST *nbl = NetBufferList; nbl; nbl = next) {
         BOOLEAN back = thrown_back(nbl);
 
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
         take_context(nbl, back);
-        queue_add(back ? &again : &done, nbl);
+        team_queue_add(back ? &again : &done, nbl);
     }
     NdisAcquireSpinLock(&t->lock);
     m->sends -= done.count + again.count;
@@ -321,7 +306,7 @@ static void take_cancelled(struct team_queue *from, PVOID id, struct team_queue 
         if (NDIS_GET_NET_BUFFER_LIST_CANCEL_ID(nbl) == id)
             fail(to, nbl, NDIS_STATUS_SEND_ABORTED);
         else
-            queue_add(from, nbl);
+            team_queue_add(from, nbl);
     }
 }
 
@@ -331,7 +316,7 @@ VOID NTAPI TeamCancelSend(NDIS_HANDLE MiniportAdapterContext, PVOID CancelId)
     struct team_queue cancelled;
     ULONG members;
 
-    queue_init(&cancelled);
+    team_queue_init(&cancelled);
     NdisAcquireSpinLock(&t->lock);
     take_cancelled(&t->held, CancelId, &cancelled);
     NdisReleaseSpinLock(&t->lock);

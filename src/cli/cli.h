@@ -22,6 +22,13 @@ int cmd_test(int argc, char **argv);
 /* "longshore: TEXT" on stderr; returns EXIT_CANNOT. */
 __attribute__((format(printf, 1, 2))) int cli_error(const char *fmt, ...);
 
+/* A finding on stdout (longshore_finding_fn). */
+void cli_print_finding(void *arg, const struct longshore_finding *f);
+
+/* A line of a demo's closing table: what, value, and whether it holds. Returns 1 if it does not. */
+__attribute__((format(printf, 3, 4))) unsigned cli_verdict(bool holds, const char *what,
+                                                           const char *fmt, ...);
+
 /* Number in [min, max] out of an option's argument; false after an error message. */
 bool cli_number(const char *option, const char *text, unsigned long min, unsigned long max,
                 unsigned long *out);

@@ -44,26 +44,6 @@ static const char demo_help[] =
 
 /* ---- Checks --------------------------------------------------------------------------- */
 
-static void print_finding(void *arg, const struct longshore_finding *f)
-{
-    (void)arg;
-    printf("finding %s %s: %s\n", f->rule, f->subject, f->text);
-}
-
-/* A line of the closing table: what, value, and whether it holds. */
-__attribute__((format(printf, 4, 5))) static void verdict(struct demo *d, bool holds,
-                                                          const char *what, const char *fmt, ...)
-{
-    char value[128];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(value, sizeof value, fmt, ap);
-    va_end(ap);
-    printf("%-36s %-36s %s\n", what, value, holds ? "ok" : "DOES NOT HOLD");
-    d->failures += !holds;
-}
-
 /* ---- Set-up --------------------------------------------------------------------------- */
 
 static int make_namespaces(struct demo *d, struct why *why)
@@ -88,7 +68,7 @@ static int address_namespaces(const struct demo *d)
 
 static int demo_start(struct demo *d, struct longshore_error *error)
 {
-    struct longshore_config machine = {.finding = print_finding};
+    struct longshore_config machine = {.finding = cli_print_finding};
     struct longshore_adapter_config adapter = {
         .inf = d->inf,
         .build = d->build,
@@ -244,10 +224,11 @@ static int live_change(struct demo *d)
     again = stretch(d, "LSO on", part - 0.1);
     flow_finish(d, &t, "IPv4 ->, live", &before);
     puts("");
-    verdict(d, on.large > 0 && again.large > 0, "large sends while on", "%llu, then %llu",
-            (unsigned long long)on.large, (unsigned long long)again.large);
-    verdict(d, off.large == 0 && off.sent > 0, "large sends while off", "%llu",
-            (unsigned long long)off.large);
+    d->failures +=
+        cli_verdict(on.large > 0 && again.large > 0, "large sends while on", "%llu, then %llu",
+                    (unsigned long long)on.large, (unsigned long long)again.large);
+    d->failures += cli_verdict(off.large == 0 && off.sent > 0, "large sends while off", "%llu",
+                               (unsigned long long)off.large);
     return 0;
 }
 
@@ -277,13 +258,13 @@ static void judge(struct demo *d)
     int64_t far = netns_snmp(d->right, "Tcp", "InCsumErrors");
     int64_t near = netns_snmp(d->left, "Tcp", "InCsumErrors");
 
-    verdict(d, far == 0, "bad TCP checksums, far side", "%lld", (long long)far);
-    verdict(d, near == 0, "bad TCP checksums, near side", "%lld", (long long)near);
-    verdict(d, largest > 0 && largest <= DEMO_FRAME, "largest frame on the wire",
-            "%llu bytes (MTU %u)", (unsigned long long)largest, DEMO_MTU);
+    d->failures += cli_verdict(far == 0, "bad TCP checksums, far side", "%lld", (long long)far);
+    d->failures += cli_verdict(near == 0, "bad TCP checksums, near side", "%lld", (long long)near);
+    d->failures += cli_verdict(largest > 0 && largest <= DEMO_FRAME, "largest frame on the wire",
+                               "%llu bytes (MTU %u)", (unsigned long long)largest, DEMO_MTU);
     if (!d->withhold)
-        verdict(d, large > 0 && segments > large, "segments per large send", "%.1f",
-                large ? (double)segments / (double)large : 0);
+        d->failures += cli_verdict(large > 0 && segments > large, "segments per large send", "%.1f",
+                                   large ? (double)segments / (double)large : 0);
 }
 
 static int demo_run(struct demo *d)
@@ -307,8 +288,9 @@ static int demo_run(struct demo *d)
         judge(d);
     left = longshore_adapter_free(d->a);
     findings = longshore_findings(d->ls);
-    verdict(d, left == 0, "left behind by the driver", "%llu", (unsigned long long)left);
-    verdict(d, findings == 0, "findings", "%llu", (unsigned long long)findings);
+    d->failures +=
+        cli_verdict(left == 0, "left behind by the driver", "%llu", (unsigned long long)left);
+    d->failures += cli_verdict(findings == 0, "findings", "%llu", (unsigned long long)findings);
     longshore_free(d->ls);
     if (r != 0)
         return r;

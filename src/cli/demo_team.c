@@ -82,25 +82,6 @@ static void told(void *arg, const struct longshore_indication *i)
         event(d, i->adapter, "indicates %s: %s", i->what, i->text);
 }
 
-static void print_finding(void *arg, const struct longshore_finding *f)
-{
-    (void)arg;
-    printf("finding %s %s: %s\n", f->rule, f->subject, f->text);
-}
-
-__attribute__((format(printf, 4, 5))) static void verdict(struct demo *d, bool holds,
-                                                          const char *what, const char *fmt, ...)
-{
-    char value[128];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(value, sizeof value, fmt, ap);
-    va_end(ap);
-    printf("%-36s %-36s %s\n", what, value, holds ? "ok" : "DOES NOT HOLD");
-    d->failures += !holds;
-}
-
 /* ---- Set-up --------------------------------------------------------------------------------- */
 
 static int add_member(struct demo *d, unsigned i, struct longshore_error *error)
@@ -129,7 +110,7 @@ static int add_member(struct demo *d, unsigned i, struct longshore_error *error)
 
 static int demo_start(struct demo *d, struct longshore_error *error)
 {
-    struct longshore_config machine = {.finding = print_finding, .indication = told, .arg = d};
+    struct longshore_config machine = {.finding = cli_print_finding, .indication = told, .arg = d};
     struct longshore_adapter_config team = {
         .inf = d->team_inf,
         .build = d->build,
@@ -215,19 +196,22 @@ static void judge(struct demo *d, const struct stretch s[3])
     int64_t far = netns_snmp(d->right, "Tcp", "InCsumErrors");
     int64_t near = netns_snmp(d->left, "Tcp", "InCsumErrors");
 
-    verdict(d, s[0].large[0] > 0 && s[0].sent[1] == 0, "before: large sends, card 1 alone", "%llu",
-            (unsigned long long)s[0].large[0]);
-    verdict(d, s[1].sent[1] > 0 && s[1].large[1] == 0, "link pulled: card 2, no large sends",
-            "%llu bytes", (unsigned long long)s[1].sent[1]);
-    verdict(d, s[2].large[0] > 0 && s[2].sent[0] > 0, "restored: large sends on card 1", "%llu",
-            (unsigned long long)s[2].large[0]);
-    verdict(d, d->lost == 1 && d->regained == 1, "the team told the stack", "%u time less, %u more",
-            d->lost, d->regained);
-    verdict(d, longest < 1, "longest stall", "%.0f ms", longest * 1e3);
-    verdict(d, largest > 0 && largest <= TEAM_FRAME, "largest frame on a wire",
-            "%llu bytes (MTU %u)", (unsigned long long)largest, TEAM_MTU);
-    verdict(d, far == 0 && near == 0, "bad TCP checksums, both sides", "%lld",
-            (long long)(far + near));
+    d->failures +=
+        cli_verdict(s[0].large[0] > 0 && s[0].sent[1] == 0, "before: large sends, card 1 alone",
+                    "%llu", (unsigned long long)s[0].large[0]);
+    d->failures +=
+        cli_verdict(s[1].sent[1] > 0 && s[1].large[1] == 0, "link pulled: card 2, no large sends",
+                    "%llu bytes", (unsigned long long)s[1].sent[1]);
+    d->failures +=
+        cli_verdict(s[2].large[0] > 0 && s[2].sent[0] > 0, "restored: large sends on card 1",
+                    "%llu", (unsigned long long)s[2].large[0]);
+    d->failures += cli_verdict(d->lost == 1 && d->regained == 1, "the team told the stack",
+                               "%u time less, %u more", d->lost, d->regained);
+    d->failures += cli_verdict(longest < 1, "longest stall", "%.0f ms", longest * 1e3);
+    d->failures += cli_verdict(largest > 0 && largest <= TEAM_FRAME, "largest frame on a wire",
+                               "%llu bytes (MTU %u)", (unsigned long long)largest, TEAM_MTU);
+    d->failures += cli_verdict(far == 0 && near == 0, "bad TCP checksums, both sides", "%lld",
+                               (long long)(far + near));
 }
 
 static void set_link(struct demo *d, bool up)
@@ -263,9 +247,9 @@ static int demo_traffic(struct demo *d)
     equal = traffic_finish(&t, &sent, &got);
     event(d, "demo", "the connection has ended");
     puts("");
-    verdict(d, equal, "bytes sent and received, digest", "%llu, %llu, %016llx",
-            (unsigned long long)sent.bytes, (unsigned long long)got.bytes,
-            (unsigned long long)got.digest);
+    d->failures += cli_verdict(equal, "bytes sent and received, digest", "%llu, %llu, %016llx",
+                               (unsigned long long)sent.bytes, (unsigned long long)got.bytes,
+                               (unsigned long long)got.digest);
     judge(d, s);
     return 0;
 }
@@ -296,8 +280,9 @@ static int demo_run(struct demo *d)
     r = demo_traffic(d);
     left = demo_stop(d);
     findings = longshore_findings(d->ls);
-    verdict(d, left == 0, "left behind by the drivers", "%llu", (unsigned long long)left);
-    verdict(d, findings == 0, "findings", "%llu", (unsigned long long)findings);
+    d->failures +=
+        cli_verdict(left == 0, "left behind by the drivers", "%llu", (unsigned long long)left);
+    d->failures += cli_verdict(findings == 0, "findings", "%llu", (unsigned long long)findings);
     longshore_free(d->ls);
     if (r != 0)
         return r;

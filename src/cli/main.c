@@ -40,6 +40,24 @@ int cli_error(const char *fmt, ...)
     return EXIT_CANNOT;
 }
 
+void cli_print_finding(void *arg, const struct longshore_finding *f)
+{
+    (void)arg;
+    printf("finding %s %s: %s\n", f->rule, f->subject, f->text);
+}
+
+unsigned cli_verdict(bool holds, const char *what, const char *fmt, ...)
+{
+    char value[128];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(value, sizeof value, fmt, ap);
+    va_end(ap);
+    printf("%-36s %-36s %s\n", what, value, holds ? "ok" : "DOES NOT HOLD");
+    return !holds;
+}
+
 bool cli_number(const char *option, const char *text, unsigned long min, unsigned long max,
                 unsigned long *out)
 {

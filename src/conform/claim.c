@@ -167,38 +167,39 @@ void hush(struct rig *r, bool on)
     r->hushed = on;
 }
 
-bool expect(struct rig *r, bool holds, const char *field, const char *want, const char *fmt, ...)
+static bool claim(struct rig *r, bool holds, enum evidence_kind kind, const char *field,
+                  const char *want, const char *fmt, va_list ap)
 {
     char got[240];
-    va_list ap;
 
     if (r->hushed)
         return holds;
     r->comparisons++;
     if (holds)
         return true;
-    va_start(ap, fmt);
     vsnprintf(got, sizeof got, fmt, ap);
-    va_end(ap);
-    say_compared(r, EVIDENCE_FINDING, field, want, got);
+    say_compared(r, kind, field, want, got);
     return false;
+}
+
+bool expect(struct rig *r, bool holds, const char *field, const char *want, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    holds = claim(r, holds, EVIDENCE_FINDING, field, want, fmt, ap);
+    va_end(ap);
+    return holds;
 }
 
 bool advise(struct rig *r, bool holds, const char *field, const char *want, const char *fmt, ...)
 {
-    char got[240];
     va_list ap;
 
-    if (r->hushed)
-        return holds;
-    r->comparisons++;
-    if (holds)
-        return true;
     va_start(ap, fmt);
-    vsnprintf(got, sizeof got, fmt, ap);
+    holds = claim(r, holds, EVIDENCE_WARNING, field, want, fmt, ap);
     va_end(ap);
-    say_compared(r, EVIDENCE_WARNING, field, want, got);
-    return false;
+    return holds;
 }
 
 bool expect_equal(struct rig *r, const char *field, uint64_t got, uint64_t want)

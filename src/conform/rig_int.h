@@ -7,10 +7,7 @@
 #include "conform/watch.h"
 
 enum { RIG_TAG = 0x47495252 };
-#define RIG_NETWORK_CLASS                                                                          \
-    "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-"     \
-    "08002BE10318}"
-#define RIG_CLASS_KEY RIG_NETWORK_CLASS "\\0000"
+#define RIG_CLASS_KEY REGISTRY_NETWORK_CLASS "\\0000"
 
 /* rig.c: a finding of the runtime goes to the suite. arg: the rig. */
 struct finding;

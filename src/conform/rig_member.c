@@ -58,7 +58,7 @@ int card_plug(struct rig_card *c, const struct card_plan *plan, struct why *why)
         (err = make_card(c, plan, why)) < 0)
         return err;
     snprintf(c->name, sizeof c->name, "member%u", plan->index);
-    snprintf(key, sizeof key, RIG_NETWORK_CLASS "\\%04u", plan->index + 1);
+    snprintf(key, sizeof key, REGISTRY_NETWORK_CLASS "\\%04u", plan->index + 1);
     adapter = (struct ndis_adapter_config){c->driver, c->device,
                                            registry_open(plan->registry, key, true), c->name};
     if ((err = inf_apply(c->inf, &model, adapter.key, why)) < 0 ||

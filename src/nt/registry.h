@@ -21,6 +21,11 @@ enum reg_type {
     REG_T_QWORD = 11
 };
 
+/* Where network adapters have their ("software") keys: \0000, \0001, ... below it. */
+#define REGISTRY_NETWORK_CLASS                                                                     \
+    "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\"                              \
+    "{4D36E972-E325-11CE-BFC1-08002BE10318}"
+
 struct registry *registry_new(void);
 void registry_free(struct registry *r);
 

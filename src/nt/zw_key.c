@@ -267,10 +267,6 @@ NTSTATUS NTAPI ZwDeleteValueKey(HANDLE KeyHandle, PUNICODE_STRING ValueName)
 }
 NT_EXPORT(ZwDeleteValueKey);
 
-#define CLASS_KEY                                                                                  \
-    "\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Class\\{4d36e972-e325-11ce-bfc1-"    \
-    "08002be10318}"
-
 /* Which instance of the class a device object is, the bus does not know: there is one key only when
  * there is one adapter. */
 NTSTATUS NTAPI IoOpenDeviceRegistryKey(PDEVICE_OBJECT DeviceObject, ULONG DevInstKeyType,
@@ -280,7 +276,8 @@ NTSTATUS NTAPI IoOpenDeviceRegistryKey(PDEVICE_OBJECT DeviceObject, ULONG DevIns
 
     (void)DeviceObject;
     NT_PASSIVE_ONLY();
-    class = registry_system() ? registry_open(registry_system(), CLASS_KEY, false) : NULL;
+    class =
+        registry_system() ? registry_open(registry_system(), REGISTRY_NETWORK_CLASS, false) : NULL;
     if (!(DevInstKeyType & PLUGPLAY_REGKEY_DRIVER) || !class || !reg_key_child(class, 0) ||
         reg_key_child(class, 1))
         return STATUS_OBJECT_NAME_NOT_FOUND;

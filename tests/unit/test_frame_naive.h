@@ -16,42 +16,17 @@
 
 #include <cmocka.h>
 
+#include "conform/naive.h"
 #include "frame/frame.h"
 
 #define UNUSED_STATE (void)state
 #define COUNT(a)     (sizeof(a) / sizeof((a)[0]))
-
-/* RFC 1071, one byte at a time; 16 bits, carries folded after each step. start: position of the
- * first byte. */
-static inline uint32_t naive_sum(const uint8_t *p, size_t len, size_t start, uint32_t sum)
-{
-    for (size_t i = 0; i < len; i++) {
-        sum += (start + i) % 2 ? p[i] : p[i] * 256u;
-        while (sum > 0xffff)
-            sum -= 0xffff;
-    }
-    return sum;
-}
 
 /* 0 and 0xffff are the same number in one's complement; this says which class a folded sum is in.
  */
 static inline uint32_t naive_class(uint32_t folded)
 {
     return folded % 0xffff;
-}
-
-static inline uint32_t naive_get(const uint8_t *p, size_t bytes)
-{
-    uint32_t v = 0;
-    for (size_t i = 0; i < bytes; i++)
-        v = v * 256 + p[i];
-    return v;
-}
-
-static inline void naive_put(uint8_t *p, size_t bytes, uint32_t v)
-{
-    for (size_t i = bytes; i-- > 0; v /= 256)
-        p[i] = (uint8_t)(v % 256);
 }
 
 /* A generator of the same bytes each run (an LCG: Knuth, MMIX constants). */
@@ -74,15 +49,9 @@ static inline uint32_t naive_transport(const uint8_t *frame, const struct shape 
                                        uint8_t proto)
 {
     const uint8_t *ip = frame + sh->l3;
-    uint32_t len = (uint32_t)(end - sh->l4), sum;
-    uint8_t tail[8] = {0, 0, 0, 0, 0, 0, 0, proto};
-    naive_put(tail, 4, len);
-    if (sh->version == 4)
-        sum = naive_sum(ip + 12, 8, 0, 0);
-    else
-        sum = naive_sum(ip + 8, 32, 0, 0);
-    sum = naive_sum(tail, sizeof(tail), 0, sum);
-    return naive_sum(frame + sh->l4, len, 0, sum);
+    uint32_t len = (uint32_t)(end - sh->l4);
+
+    return naive_sum(frame + sh->l4, len, 0, naive_pseudo(ip, sh->version, proto, len));
 }
 
 static inline uint32_t naive_ip_header(const uint8_t *frame, const struct shape *sh)

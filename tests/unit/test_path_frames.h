@@ -36,12 +36,7 @@ static inline uint8_t *packet_field(struct packet *k)
  * large send. */
 static inline uint32_t packet_pseudo(const struct packet *k, uint32_t transport_len)
 {
-    const uint8_t *ip = k->bytes + k->sh.l3;
-    uint8_t tail[8] = {[7] = k->proto};
-    uint32_t sum = k->sh.version == 4 ? naive_sum(ip + 12, 8, 0, 0) : naive_sum(ip + 8, 32, 0, 0);
-
-    naive_put(tail, 4, transport_len);
-    return naive_sum(tail, sizeof tail, 0, sum);
+    return naive_pseudo(k->bytes + k->sh.l3, k->sh.version, k->proto, transport_len);
 }
 
 static inline void packet_build(struct packet *k, const struct frame_recipe *r)
