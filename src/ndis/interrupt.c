@@ -31,6 +31,7 @@ struct ndis_interrupt {
     NDIS_HANDLE context;
     NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS chars;
     bool messages;
+    _Atomic(bool) ending;        /* nothing is queued any more */
     pthread_spinlock_t together; /* MsiSyncWithAllMessages */
     IO_INTERRUPT_MESSAGE_INFO *table;
     ULONG count;
@@ -62,7 +63,7 @@ static void dpc_run(void *arg)
     else
         i->chars.InterruptDpcHandler(i->context, context, throttles ? &throttle : NULL, NULL);
     ndis_call_end(&call, "MiniportInterruptDPC");
-    if (throttles && throttle.MoreNblsPending)
+    if (throttles && throttle.MoreNblsPending && !atomic_load(&i->ending))
         nt_dpc_queue(&d->dpc, (unsigned)(d - d->vector->dpcs));
 }
 
@@ -138,14 +139,17 @@ static void count_resources(struct ndis_adapter *a, ULONG *messages, bool *line)
     }
 }
 
-static void interrupt_free(struct ndis_interrupt *i)
+/* Waits for handlers that run. A DPC may still ask for another: it gets none. */
+static void interrupt_end(struct ndis_interrupt *i)
 {
+    atomic_store(&i->ending, true);
     for (ULONG n = 0; n < i->count; n++)
         if (i->vectors[n].nt)
             nt_interrupt_disconnect(i->vectors[n].nt);
     for (ULONG n = 0; n < i->count; n++)
         for (unsigned loop = 0; loop < nt_loop_count() && loop < NT_MAX_LOOPS; loop++)
             nt_dpc_cancel(&i->vectors[n].dpcs[loop].dpc);
+    ndis_handle_retire(&i->handle);
     pthread_spin_destroy(&i->together);
     free(i->table);
     free(i);
@@ -289,9 +293,8 @@ VOID NTAPI NdisMDeregisterInterruptEx(NDIS_HANDLE NdisInterruptHandle)
     if (!i)
         return;
     nt_ledger_remove(NT_RES_INTERRUPT, i);
-    ndis_handle_retire(&i->handle);
     list_unlink(&i->link);
-    interrupt_free(i);
+    interrupt_end(i);
 }
 NT_EXPORT(NdisMDeregisterInterruptEx);
 
@@ -304,8 +307,7 @@ unsigned ndis_interrupt_abandon(struct ndis_adapter *a)
         struct ndis_interrupt *i = list_entry(l, struct ndis_interrupt, link);
 
         nt_ledger_take(NT_RES_INTERRUPT, i, NULL);
-        ndis_handle_retire(&i->handle);
-        interrupt_free(i);
+        interrupt_end(i);
         left++;
     }
     return left;
@@ -357,6 +359,8 @@ static KAFFINITY queue_dpc(NDIS_HANDLE h, ULONG message, KAFFINITY processors, P
         finding_report("NT-INTERRUPT", "%s: message %u of %u", what, message, i->count);
         return 0;
     }
+    if (atomic_load(&i->ending))
+        return 0;
     return queue(&i->vectors[i->messages ? message : 0], processors, context);
 }
 

@@ -9,6 +9,7 @@ static struct {
     NDIS_MINIPORT_INTERRUPT_CHARACTERISTICS chars;
     NDIS_STATUS status;
     bool msi, together, leave;
+    _Atomic(bool) restless;
     _Atomic(int) isrs, dpcs;
     ULONG last_message;
     uint8_t isr_irql, dpc_irql;
@@ -49,6 +50,8 @@ static VOID NTAPI line_dpc(NDIS_HANDLE context, PVOID dpc_context, PVOID throttl
     seen.dpc_irql = nt_thread_self()->irql;
     seen.dpc_context = dpc_context;
     atomic_fetch_add(&seen.dpcs, 1);
+    if (atomic_load(&seen.restless))
+        NdisMQueueDpc(seen.handle, 0, 1, NULL);
 }
 
 static VOID NTAPI message_dpc(NDIS_HANDLE context, ULONG message, PVOID dpc_context, PVOID throttle,
@@ -127,6 +130,22 @@ static void test_messages_reach_their_handlers(void **state)
     assert_null(seen.dpc_context);
     assert_int_equal(rig.findings, 0);
     down();
+}
+
+/* Its interrupt may go away between two runs, or in the midst of one. */
+static void test_a_dpc_that_asks_for_the_next_ends_with_its_interrupt(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 200; round++) {
+        up(1, true);
+        atomic_store(&seen.restless, true);
+        NdisMQueueDpc(seen.handle, 0, 1, NULL);
+        wait_for(&seen.dpcs, 1 + round % 7);
+        NdisMDeregisterInterruptEx(seen.handle);
+        seen.handle = NULL;
+        assert_int_equal(rig.findings, 0);
+        down();
+    }
 }
 
 static void test_line_is_granted_when_there_are_no_messages(void **state)
@@ -259,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(test_messages_reach_their_handlers),
+        RIG_TEST(test_a_dpc_that_asks_for_the_next_ends_with_its_interrupt),
         RIG_TEST(test_line_is_granted_when_there_are_no_messages),
         RIG_TEST(test_no_dpc_unless_asked_for),
         RIG_TEST(test_queued_dpc_carries_its_context),
