@@ -622,11 +622,34 @@ void vionet_tx_close(struct vionet_adapter *a, NDIS_STATUS status)
     KeLowerIrql(irql);
 }
 
+/* Lock held, device reset. What it was through with was sent, and says so: a sender that is told of
+ * the reset sends again. The rest comes back with the status given. */
+static struct vionet_tx_request *take_all(struct vionet_tx *tx, NDIS_STATUS status)
+{
+    struct vionet_tx_request *list = NULL, *t;
+    BOOLEAN sent = TRUE;
+    ULONG bytes;
+
+    for (;;) {
+        t = sent ? vionet_virtq_get(&tx->queue, &bytes) : vionet_virtq_take_back(&tx->queue);
+        if (!t && !sent)
+            return list;
+        if (!t) {
+            sent = FALSE;
+        } else if (--t->cut.in_flight == 0) {
+            if (!sent)
+                t->status = status;
+            t->next = list;
+            list = t;
+        }
+    }
+}
+
 /* PASSIVE_LEVEL, gate closed. A drainer may be on its way to kick: it is let go first. */
 void vionet_tx_abort(struct vionet_adapter *a, NDIS_STATUS status)
 {
     struct vionet_tx *tx = &a->tx;
-    struct vionet_tx_request *list = NULL, *t;
+    struct vionet_tx_request *list;
     struct done d;
     KIRQL irql;
 
@@ -636,13 +659,7 @@ void vionet_tx_abort(struct vionet_adapter *a, NDIS_STATUS status)
         NdisMSleep(100);
         NdisAcquireSpinLock(&tx->lock);
     }
-    while ((t = vionet_virtq_take_back(&tx->queue)) != NULL) {
-        if (--t->cut.in_flight)
-            continue;
-        t->status = status;
-        t->next = list;
-        list = t;
-    }
+    list = take_all(tx, status);
     vionet_virtq_clear(&tx->queue);
     NdisReleaseSpinLock(&tx->lock);
 
