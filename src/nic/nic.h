@@ -162,8 +162,9 @@ struct pci_function *nic_pci(struct nic *nic);
 
 /*
  * Takes frames from the wire: to be called when its fd polls readable, by one thread at a time.
- * Work per call is bounded; returns the number of frames taken (0: none waiting), or the negative
- * errno of a wire that is gone.
+ * Work per call is bounded, and ends when the driver's buffers do: frames are dropped for want of
+ * buffers only when there was none to begin with. Returns the number of frames taken (0: none
+ * waiting), or the negative errno of a wire that is gone.
  */
 int nic_wire_ready(struct nic *nic);
 

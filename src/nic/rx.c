@@ -215,8 +215,10 @@ static int discard(struct nic *nic, enum nic_counter cause)
     return n;
 }
 
-/* Returns frames taken, and through *asked how many could have been. */
-static int receive_batch(struct nic *nic, unsigned *asked)
+/* Returns frames taken, and through *asked how many could have been. first: of this call. Buffers
+ * that run out later end the call: what waits on the wire then is dropped only if the next call
+ * finds none either, for the driver has been told of nothing yet. */
+static int receive_batch(struct nic *nic, bool first, unsigned *asked)
 {
     struct nic_rx *rx = &nic->rx;
     struct nic_queue *q = queue(nic);
@@ -228,6 +230,8 @@ static int receive_batch(struct nic *nic, unsigned *asked)
     if (!q->running || q->vq.fault)
         return discard(nic, NIC_RX_NOT_READY);
     *asked = make_slots(nic);
+    if (*asked == 0 && !first && !q->vq.fault)
+        return 0;
     if (*asked == 0) {
         *asked = PORT_BATCH;
         return discard(nic, q->vq.fault ? NIC_RX_NOT_READY : NIC_RX_NO_BUFFER);
@@ -255,10 +259,10 @@ int nic_wire_ready(struct nic *nic)
     if (nic->rx.depth == 0)
         nic->rx.depth = DEPTH_MIN;
     for (unsigned pass = 0; pass < PASSES; pass++) {
-        n = receive_batch(nic, &asked);
+        n = receive_batch(nic, pass == 0, &asked);
         if (n > 0)
             total += n;
-        if (n < (int)asked)
+        if (n < (int)asked || n == 0)
             break;
     }
     if (q->running) {
