@@ -120,6 +120,35 @@ void team_offload_intersect(NDIS_OFFLOAD *to, const NDIS_OFFLOAD *with)
     tidy(to);
 }
 
+/* ---- Less what is switched off -------------------------------------------------------------- */
+
+/* A checksum parameter leaves transmit, receive, both or neither. */
+#define SWITCHED(parameter, tx, rx)                                                                \
+    do {                                                                                           \
+        if ((parameter) == NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED ||                               \
+            (parameter) == NDIS_OFFLOAD_PARAMETERS_RX_ENABLED_TX_DISABLED)                         \
+            to->Checksum.tx = NDIS_OFFLOAD_NOT_SUPPORTED;                                          \
+        if ((parameter) == NDIS_OFFLOAD_PARAMETERS_TX_RX_DISABLED ||                               \
+            (parameter) == NDIS_OFFLOAD_PARAMETERS_TX_ENABLED_RX_DISABLED)                         \
+            to->Checksum.rx = NDIS_OFFLOAD_NOT_SUPPORTED;                                          \
+    } while (0)
+
+void team_offload_restrict(NDIS_OFFLOAD *to, const NDIS_OFFLOAD_PARAMETERS *in_force)
+{
+    SWITCHED(in_force->IPv4Checksum, IPv4Transmit.IpChecksum, IPv4Receive.IpChecksum);
+    SWITCHED(in_force->TCPIPv4Checksum, IPv4Transmit.TcpChecksum, IPv4Receive.TcpChecksum);
+    SWITCHED(in_force->UDPIPv4Checksum, IPv4Transmit.UdpChecksum, IPv4Receive.UdpChecksum);
+    SWITCHED(in_force->TCPIPv6Checksum, IPv6Transmit.TcpChecksum, IPv6Receive.TcpChecksum);
+    SWITCHED(in_force->UDPIPv6Checksum, IPv6Transmit.UdpChecksum, IPv6Receive.UdpChecksum);
+    if (in_force->LsoV1 == NDIS_OFFLOAD_PARAMETERS_LSOV1_DISABLED)
+        to->LsoV1.IPv4.MaxOffLoadSize = 0;
+    if (in_force->LsoV2IPv4 == NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED)
+        to->LsoV2.IPv4.MaxOffLoadSize = 0;
+    if (in_force->LsoV2IPv6 == NDIS_OFFLOAD_PARAMETERS_LSOV2_DISABLED)
+        to->LsoV2.IPv6.MaxOffLoadSize = 0;
+    tidy(to);
+}
+
 /* ---- In short ------------------------------------------------------------------------------- */
 
 static ULONG bit(ULONG feature, ULONG on)

@@ -5,7 +5,7 @@
 
 struct gate { /* what decides over a chain, as it was when the chain came */
     UCHAR mac[6];
-    ULONG filter, rx_on;
+    ULONG filter, rx_on, turn;
     BOOLEAN primary; /* the member may hand up multicast */
 };
 
@@ -21,6 +21,8 @@ static BOOLEAN gate_enter(struct team_member *m, ULONG count, struct gate *g)
         NdisMoveMemory(g->mac, t->mac, 6);
         g->filter = t->settings.filter;
         g->rx_on = t->rx_on;
+        g->turn = t->rx_turn;
+        t->rx_inside[g->turn]++;
         g->primary = (t->use & TEAM_BIT(m)) != 0;
         t->lent += count;
         m->lent += count;
@@ -40,6 +42,18 @@ static void gate_leave(struct team_member *m, ULONG count)
     m->lent -= count;
     NdisReleaseSpinLock(&t->lock);
     team_pause_progress(t);
+}
+
+/* Nothing is indicated any more with what the gate said. */
+static void gate_pass(struct team *t, const struct gate *g)
+{
+    BOOLEAN last;
+
+    NdisAcquireSpinLock(&t->lock);
+    last = --t->rx_inside[g->turn] == 0 && t->rx_awaited && g->turn != t->rx_turn;
+    NdisReleaseSpinLock(&t->lock);
+    if (last)
+        team_update(t);
 }
 
 /* By kind of address; NDIS looks into the multicast list of each binding itself. Multicast that we
@@ -151,9 +165,11 @@ VOID NTAPI TeamReceiveNetBufferLists(NDIS_HANDLE ProtocolBindingContext,
                                      dispatch ? NDIS_RETURN_FLAGS_DISPATCH_LEVEL : 0);
     } else if (shown) {
         show(m, &g, NetBufferLists, dispatch | NDIS_RECEIVE_FLAGS_RESOURCES);
+        gate_pass(m->team, &g);
         gate_leave(m, NumberOfNetBufferLists);
     } else {
         lend(m, &g, NetBufferLists, dispatch);
+        gate_pass(m->team, &g);
     }
 }
 

@@ -95,6 +95,7 @@ static void report_offload(const struct team *t, struct team_report *r)
         r->encapsulated6 = r->encapsulated6 && m->encapsulated;
     }
     team_offload_intersect(&r->current, &r->hardware);
+    team_offload_restrict(&r->current, &t->settings.parameters);
 }
 
 /* With nobody in use the link is down, and what was offered stands until somebody is again. */
@@ -206,12 +207,11 @@ static void tell_all(struct telling *n)
 
 /* Under the lock: what to tell, and that it is told. An encapsulation that the layers above have
  * just set is no news to them. */
-static void telling_make(struct team *t, struct telling *n)
+static void telling_make(struct team *t, struct telling *n, const struct team_report *r)
 {
-    struct team_report *r = &n->report;
     const struct team_report *old = &t->report;
 
-    report_make(t, r);
+    n->report = *r;
     n->adapter = t->adapter;
     n->wish = t->settings.encapsulation;
     n->hardware = !same(&r->hardware, &old->hardware);
@@ -223,7 +223,26 @@ static void telling_make(struct team *t, struct telling *n)
     if (!t->quiet)
         t->tell = t->encapsulation_known = FALSE;
     t->report = *r;
-    t->rx_on = verdicts(r);
+}
+
+/* Under the lock: from here on no receiver shows more than these; FALSE: some still may. The layers
+ * above reckon with those themselves after a set of their own. */
+static BOOLEAN receivers_agree(struct team *t, ULONG rx_on)
+{
+    t->rx_awaited = FALSE;
+    if (t->tell || t->encapsulation_known) {
+        t->rx_on &= rx_on;
+        return TRUE;
+    }
+    if (t->rx_on & ~rx_on) {
+        t->rx_awaited = t->rx_inside[t->rx_turn ^ 1] != 0;
+        if (t->rx_awaited)
+            return FALSE;
+        t->rx_on &= rx_on;
+        t->rx_turn ^= 1;
+    }
+    t->rx_awaited = t->rx_inside[t->rx_turn ^ 1] != 0;
+    return !t->rx_awaited;
 }
 
 /* ---- Bringing up to date -------------------------------------------------------------------- */
@@ -231,13 +250,18 @@ static void telling_make(struct team *t, struct telling *n)
 static void step(struct team *t)
 {
     BOOLEAN settled = switch_over(t);
+    struct team_report right;
     struct telling n;
 
     if (t->adapter) {
-        telling_make(t, &n);
+        report_make(t, &right);
+        if (!receivers_agree(t, verdicts(&right)))
+            return;
+        telling_make(t, &n, &right);
         NdisReleaseSpinLock(&t->lock);
         tell_all(&n);
         NdisAcquireSpinLock(&t->lock);
+        t->rx_on = verdicts(&right);
     }
     if (settled && choose(t) == t->use && !resetting(t))
         t->hold = FALSE;

@@ -35,8 +35,9 @@
  * back.)
  *
  * Offload. The team offers what all members in use have in common, in both views (hardware,
- * current). A member's indications are recorded, never passed on. Settings reach every member as
- * far as it can follow; whether a set succeeds is decided by the members in use.
+ * current), and nothing that is switched off on the team, whatever a member was told. A member's
+ * indications are recorded, never passed on. Settings reach every member as far as it can follow;
+ * whether a set succeeds is decided by the members in use.
  *
  * Ownership of NBLs. The NBL itself goes through, its payload untouched: down with our binding as
  * its SourceHandle, up with our adapter as such. What must be put back before its owner gets it
@@ -202,7 +203,12 @@ struct team {
     BOOLEAN tell;                /* then the configuration is indicated, changed or not */
     BOOLEAN encapsulation_known; /* the layers above have just set it themselves */
     struct team_report report;
-    ULONG rx_on; /* enum team_offload_bit: verdicts that may go up */
+
+    /* Verdicts that may go up (enum team_offload_bit). Fewer: once all receivers that know of more
+     * have left, the layers above are told; more: after they were. Receivers are counted by turn,
+     * which changes when rx_on gets less. */
+    ULONG rx_on, rx_turn, rx_inside[2];
+    BOOLEAN rx_awaited; /* the last of the other turn to leave calls team_update */
 
     /* Data path (tx.c, rx.c) */
     BOOLEAN open, asleep, pausing, draining;
@@ -291,6 +297,8 @@ void team_offload_none(NDIS_OFFLOAD *o);
 void team_offload_copy(NDIS_OFFLOAD *to, const NDIS_OFFLOAD *from); /* from may be NULL: nothing */
 /* Takes from `to` what `with` does not have. */
 void team_offload_intersect(NDIS_OFFLOAD *to, const NDIS_OFFLOAD *with);
+/* Takes from `to` what is switched off. */
+void team_offload_restrict(NDIS_OFFLOAD *to, const NDIS_OFFLOAD_PARAMETERS *in_force);
 void team_offload_ability(const NDIS_OFFLOAD *o, struct team_ability *a);
 BOOLEAN team_offload_any(const NDIS_OFFLOAD *o);
 /* Whether a send asks nothing but what is offered. */
