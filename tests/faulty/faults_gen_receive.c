@@ -22,13 +22,15 @@ static uint8_t *start_of(const NET_BUFFER_LIST *nbl)
 }
 INDICATE_FUNCTION(IndicateAndScribble)
 {
-    static uint8_t *last;
+    static uint8_t *lent, *scribbled;
     bool ours = aim_row(NetBufferList) == 20 && !(ReceiveFlags & NDIS_RECEIVE_FLAGS_RESOURCES);
 
-    if (!last && ours)
-        last = start_of(NetBufferList);
-    else if (last)
-        last[50] ^= 0xff;
+    if (!lent && ours) {
+        lent = start_of(NetBufferList);
+    } else if (lent && !scribbled) {
+        scribbled = lent;
+        scribbled[50] ^= 0xff;
+    }
     INDICATE(NumberOfNetBufferLists);
 }
 FAULT("GEN-20", lent_frame_changed, "the driver writes into a frame that it has lent",

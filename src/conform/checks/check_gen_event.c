@@ -122,7 +122,8 @@ CHECK("GEN-34", hang_is_looked_for)
     need_reset(r);
     resets = *trace_ended(TRACE_RESET);
     gen_hurry(r, 0.02); /* a check every 40 ms */
-    need(r, rig_wait(r, trace_ended(TRACE_CHECK_FOR_HANG), 1, GEN_SECONDS),
+    /* The second one comes after what the first led to. */
+    need(r, rig_wait(r, trace_ended(TRACE_CHECK_FOR_HANG), 2, GEN_SECONDS),
          "MiniportCheckForHangEx");
     about(r, "a check for hang that says FALSE");
     expect_equal(r, "resets that follow", *trace_ended(TRACE_RESET) - resets, 0);
