@@ -98,11 +98,29 @@ uint64_t longshore_adapter_free(struct longshore_adapter *a);
 const char *longshore_adapter_name(const struct longshore_adapter *a);
 const uint8_t *longshore_adapter_mac(const struct longshore_adapter *a);
 
-/* State operations on a live adapter. */
+/* The members of a team, in the order in which they were added; NULL past the end. */
+struct longshore_adapter *longshore_adapter_member(const struct longshore_adapter *team,
+                                                   unsigned index);
+
+struct longshore_adapter_status {
+    const char *state; /* NDIS's: "Running", "Paused", "Halted"... */
+    bool link_up;      /* as the driver last said */
+    bool team;
+};
+void longshore_adapter_status(const struct longshore_adapter *a,
+                              struct longshore_adapter_status *out);
+
+/*
+ * State operations on a live adapter. -EIO: its state does not allow it, or the driver failed.
+ * link: the cable is plugged in or pulled out, at both ends (of a TAP: its carrier).
+ * surprise_remove: the card is pulled out of the running machine; after that the adapter can only
+ * be freed. A team has neither: -EOPNOTSUPP.
+ */
 int longshore_adapter_pause(struct longshore_adapter *a);
 int longshore_adapter_restart(struct longshore_adapter *a);
 int longshore_adapter_reset(struct longshore_adapter *a);
-void longshore_adapter_link(struct longshore_adapter *a, bool up);
+int longshore_adapter_link(struct longshore_adapter *a, bool up);
+int longshore_adapter_surprise_remove(struct longshore_adapter *a);
 
 /*
  * Sets offloads through OID_TCP_OFFLOAD_PARAMETERS, as an administrator does, all in one request:

@@ -14,6 +14,7 @@ int cmd_run(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_demo_team(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_adapter(int argc, char **argv);
 int cmd_offloads(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_wmi(int argc, char **argv);

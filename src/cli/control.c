@@ -26,7 +26,7 @@ struct client {
 };
 
 struct control {
-    struct longshore_adapter *adapter;
+    struct running *running;
     char path[CONTROL_PATH_MAX];
     int fd, epoll;
     struct stat made; /* the socket's file, to know it again */
@@ -111,7 +111,8 @@ static int bind_by_name(struct control *c, struct why *why)
             continue;
         for (unsigned attempt = 0; attempt < 2; attempt++) {
             why->text[0] = '\0';
-            r = control_name(dir, longshore_adapter_name(c->adapter), attempt, path, sizeof path);
+            r = control_name(dir, longshore_adapter_name(c->running->adapter), attempt, path,
+                             sizeof path);
             if (r == 0)
                 r = bind_at(c, path, why);
             if (r != -EADDRINUSE)
@@ -130,15 +131,14 @@ static int watch(struct control *c, int fd, void *who, uint32_t events, int op)
     return epoll_ctl(c->epoll, op, fd, &e) < 0 ? -errno : 0;
 }
 
-int control_listen(const char *path, struct longshore_adapter *a, struct control **out,
-                   struct why *why)
+int control_listen(const char *path, struct running *running, struct control **out, struct why *why)
 {
     struct control *c = calloc(1, sizeof *c);
     int r;
 
     if (!c)
         return why_set(why, -ENOMEM, "no memory for the control socket");
-    c->adapter = a;
+    c->running = running;
     c->fd = -1;
     for (unsigned i = 0; i < CONTROL_CLIENTS_MAX; i++)
         c->clients[i].fd = -1;
@@ -214,7 +214,7 @@ static void client_answer(struct control *c, struct client *k, size_t line)
     struct control_request r;
     bool good = control_request_parse(k->in, line, &r, &error) == 0;
 
-    k->out = control_answer(c->adapter, good ? &r : NULL, &error);
+    k->out = control_answer(c->running, good ? &r : NULL, &error);
     if (good)
         control_request_fini(&r);
     k->out_bytes = k->out ? strlen(k->out) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the subcommands offloads, set and wmi reach a running adapter: a Unix socket (mode 0600),
- * one for each adapter, over which requests and answers go as one JSON object a line.
+ * How the subcommands adapter, offloads, set and wmi reach what `longshore run` runs: a Unix socket
+ * (mode 0600), one for each run, over which requests and answers go as one JSON object a line.
  *
  *   {"op":"hello"}                              {"ok":true,"adapter":NAME,"version":V}
  *   {"op":"offloads"}                           {"ok":true,"adapter":NAME,"offloads":{PART:
@@ -11,8 +11,13 @@
  *   {"op":"wmi","guid":G}                       {"ok":true,"adapter":NAME,"guid":..,"name":..,
  *                                                "data":{PART:{MEMBER:N}}}
  *   {"op":"wmi","guid":G,"values":{...}}        {"ok":true,...}
+ *   {"op":"adapter"}                            {"ok":true,"adapter":NAME,"state":S,"link":"up",
+ *                                                "members":[{"name":NAME,"state":S,"link":L},...]}
+ *   {"op":"adapter","action":A}                 {"ok":true,"adapter":NAME}
+ *   {"op":"adapter","action":"add","card":C}    the same; C as --member of run takes it
  *   anything else                               {"ok":false,"error":TEXT}
  *
+ * With "member":NAME any but hello is about that member of a team; the answer holds it too.
  * "warning" may stand beside "ok":true. A line is at most CONTROL_LINE_MAX bytes; a longer one ends
  * the connection after an answer. Whoever may open the socket is trusted to administer, not to be
  * well-formed: every byte is checked.
@@ -22,7 +27,7 @@
  */
 #pragma once
 
-#include "cli/cli.h"
+#include "cli/running.h"
 
 #include <cjson/cJSON.h>
 
@@ -35,10 +40,25 @@ enum {
 };
 
 /* control_request.c: what one line asks for. Strings live as long as json. */
-enum control_op { CONTROL_HELLO, CONTROL_OFFLOADS, CONTROL_SET, CONTROL_WMI };
+enum control_op { CONTROL_HELLO, CONTROL_OFFLOADS, CONTROL_SET, CONTROL_WMI, CONTROL_ADAPTER };
+enum control_action {
+    CONTROL_SHOW, /* none */
+    CONTROL_LINK_UP,
+    CONTROL_LINK_DOWN,
+    CONTROL_PAUSE,
+    CONTROL_RESTART,
+    CONTROL_RESET,
+    CONTROL_ADD,
+    CONTROL_REMOVE,
+    CONTROL_SURPRISE_REMOVE,
+    CONTROL_ACTIONS
+};
+extern const char *const control_actions[CONTROL_ACTIONS]; /* "link-up"...; NULL for none */
 struct control_request {
     enum control_op op;
-    const char *guid;
+    enum control_action action;
+    const char *guid, *member;
+    struct card_spec card; /* of CONTROL_ADD */
     struct longshore_setting settings[CONTROL_SETTINGS_MAX];
     unsigned count;
     cJSON *json;
@@ -50,13 +70,13 @@ void control_request_fini(struct control_request *r);
 
 /* control_answer.c: does it, and gives the line to send (with newline; free() it), or NULL without
  * memory. error: of control_request_parse when r is NULL. */
-char *control_answer(struct longshore_adapter *a, const struct control_request *r,
+char *control_answer(struct running *running, const struct control_request *r,
                      const struct longshore_error *error);
 
 /* control.c: the server. path NULL: one is made from the adapter's name. -EADDRINUSE when path is
  * served by somebody. close removes the socket if it is still ours. */
 struct control;
-int control_listen(const char *path, struct longshore_adapter *a, struct control **out,
+int control_listen(const char *path, struct running *running, struct control **out,
                    struct why *why);
 const char *control_path(const struct control *c);
 int control_fd(const struct control *c);
@@ -87,7 +107,7 @@ void control_part(struct control_peer *peer);
 /* Sends request (and deletes it); the answer when it says ok, else NULL after an error message.
  * A warning is printed. */
 cJSON *control_ask(struct control_peer *peer, cJSON *request);
-/* A request of that op. */
-cJSON *control_request_new(const char *op);
+/* A request of that op, about that member if it is not NULL. */
+cJSON *control_request_new(const char *op, const char *member);
 /* "KEYWORD=VALUE" into an object of values; false after an error message. */
 bool control_value_add(cJSON *values, const char *assignment);

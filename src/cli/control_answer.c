@@ -51,10 +51,94 @@ static int answer_wmi(struct longshore_adapter *a, const struct control_request 
                                        error);
 }
 
-static int answer(struct longshore_adapter *a, const struct control_request *r, cJSON *to,
+/* ---- What is done to an adapter ------------------------------------------------------------- */
+
+static void add_status(cJSON *to, const struct longshore_adapter *a)
+{
+    struct longshore_adapter_status status;
+
+    longshore_adapter_status(a, &status);
+    cJSON_AddStringToObject(to, "state", status.state);
+    cJSON_AddStringToObject(to, "link", status.link_up ? "up" : "down");
+}
+
+static void answer_show(const struct longshore_adapter *a, cJSON *to)
+{
+    const struct longshore_adapter *m;
+    cJSON *members, *o;
+
+    add_status(to, a);
+    members = cJSON_AddArrayToObject(to, "members");
+    for (unsigned i = 0; (m = longshore_adapter_member(a, i)); i++) {
+        o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", longshore_adapter_name(m));
+        add_status(o, m);
+        cJSON_AddItemToArray(members, o);
+    }
+}
+
+static int act(struct running *running, struct longshore_adapter *a,
+               const struct control_request *r, struct longshore_error *error)
+{
+    switch (r->action) {
+    case CONTROL_LINK_UP:
+        return longshore_adapter_link(a, true);
+    case CONTROL_LINK_DOWN:
+        return longshore_adapter_link(a, false);
+    case CONTROL_PAUSE:
+        return longshore_adapter_pause(a);
+    case CONTROL_RESTART:
+        return longshore_adapter_restart(a);
+    case CONTROL_RESET:
+        return longshore_adapter_reset(a);
+    case CONTROL_ADD:
+        return running_add(running, &r->card, error);
+    default:
+        return running_remove(running, a, r->action == CONTROL_SURPRISE_REMOVE, error);
+    }
+}
+
+static int answer_adapter(struct running *running, struct longshore_adapter *a,
+                          const struct control_request *r, cJSON *to, struct longshore_error *error)
+{
+    struct longshore_adapter_status before;
+    int result;
+
+    if (r->action == CONTROL_SHOW) {
+        answer_show(a, to);
+        return 0;
+    }
+    longshore_adapter_status(a, &before);
+    result = act(running, a, r, error);
+    if (result >= 0 || error->text[0])
+        return result;
+    if (before.team && result == -EOPNOTSUPP)
+        snprintf(error->text, sizeof error->text, "%s: a team has no link; its members have",
+                 longshore_adapter_name(a));
+    else
+        snprintf(error->text, sizeof error->text, "%s: %s did not succeed (it was %s)",
+                 r->member ? r->member : longshore_adapter_name(a), control_actions[r->action],
+                 before.state);
+    return result;
+}
+
+/* ---- Each request --------------------------------------------------------------------------- */
+
+static int answer(struct running *running, const struct control_request *r, cJSON *to,
                   struct longshore_error *error)
 {
+    struct longshore_adapter *a = running->adapter;
+
     cJSON_AddStringToObject(to, "adapter", longshore_adapter_name(a));
+    if (r->member) {
+        a = running_member(running, r->member);
+        if (!a) {
+            snprintf(error->text, sizeof error->text, "%.64s: no such member of %s", r->member,
+                     longshore_adapter_name(running->adapter));
+            return -EINVAL;
+        }
+        cJSON_AddStringToObject(to, "member", longshore_adapter_name(a));
+    }
     switch (r->op) {
     case CONTROL_HELLO:
         cJSON_AddStringToObject(to, "version", LONGSHORE_VERSION);
@@ -66,6 +150,8 @@ static int answer(struct longshore_adapter *a, const struct control_request *r, 
         return longshore_adapter_set_all(a, r->settings, r->count, error);
     case CONTROL_WMI:
         return answer_wmi(a, r, to, error);
+    case CONTROL_ADAPTER:
+        return answer_adapter(running, a, r, to, error);
     }
     return 0;
 }
@@ -79,7 +165,7 @@ static cJSON *refusal(const char *text)
     return json;
 }
 
-char *control_answer(struct longshore_adapter *a, const struct control_request *r,
+char *control_answer(struct running *running, const struct control_request *r,
                      const struct longshore_error *error)
 {
     struct longshore_error why = {0};
@@ -88,7 +174,7 @@ char *control_answer(struct longshore_adapter *a, const struct control_request *
 
     if (r) {
         cJSON_AddBoolToObject(json, "ok", true);
-        if (answer(a, r, json, &why) < 0) {
+        if (answer(running, r, json, &why) < 0) {
             cJSON_Delete(json);
             json = refusal(why.text);
         } else if (why.text[0]) {

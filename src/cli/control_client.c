@@ -71,11 +71,13 @@ static cJSON *exchange(int fd, cJSON *request)
     return json;
 }
 
-cJSON *control_request_new(const char *op)
+cJSON *control_request_new(const char *op, const char *member)
 {
     cJSON *json = cJSON_CreateObject();
 
     cJSON_AddStringToObject(json, "op", op);
+    if (member)
+        cJSON_AddStringToObject(json, "member", member);
     return json;
 }
 
@@ -119,7 +121,7 @@ static int peer_connect(const char *path, struct control_peer *peer)
     setsockopt(peer->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     hello = connect(peer->fd, (const struct sockaddr *)&to, sizeof to) < 0
                 ? NULL
-                : exchange(peer->fd, control_request_new("hello"));
+                : exchange(peer->fd, control_request_new("hello", NULL));
     if (!hello) {
         control_part(peer);
         return -errno;

@@ -13,14 +13,25 @@ __attribute__((format(printf, 2, 3))) static int bad(struct longshore_error *err
     return -EINVAL;
 }
 
+/* What an op may bring. */
+enum { MEMBER = 1, GUID = 2, VALUES = 4, ACTION = 8, CARD = 16 };
+
 static const struct {
     const char *name;
-    bool guid, values; /* what the op may bring */
+    unsigned takes;
 } ops[] = {
-    [CONTROL_HELLO] = {"hello", false, false},
-    [CONTROL_OFFLOADS] = {"offloads", false, false},
-    [CONTROL_SET] = {"set", false, true},
-    [CONTROL_WMI] = {"wmi", true, true},
+    [CONTROL_HELLO] = {"hello", 0},
+    [CONTROL_OFFLOADS] = {"offloads", MEMBER},
+    [CONTROL_SET] = {"set", MEMBER | VALUES},
+    [CONTROL_WMI] = {"wmi", MEMBER | GUID | VALUES},
+    [CONTROL_ADAPTER] = {"adapter", MEMBER | ACTION | CARD},
+};
+
+const char *const control_actions[CONTROL_ACTIONS] = {
+    [CONTROL_LINK_UP] = "link-up", [CONTROL_LINK_DOWN] = "link-down",
+    [CONTROL_PAUSE] = "pause",     [CONTROL_RESTART] = "restart",
+    [CONTROL_RESET] = "reset",     [CONTROL_ADD] = "add",
+    [CONTROL_REMOVE] = "remove",   [CONTROL_SURPRISE_REMOVE] = "surprise-remove",
 };
 
 static int parse_op(const cJSON *json, struct control_request *out, struct longshore_error *error)
@@ -33,7 +44,7 @@ static int parse_op(const cJSON *json, struct control_request *out, struct longs
             return 0;
         }
     }
-    return bad(error, "no such op; there are hello, offloads, set, wmi");
+    return bad(error, "no such op; there are hello, offloads, set, wmi, adapter");
 }
 
 static int parse_values(const cJSON *values, struct control_request *out,
@@ -54,21 +65,46 @@ static int parse_values(const cJSON *values, struct control_request *out,
     return 0;
 }
 
-static int parse_members(struct control_request *out, struct longshore_error *error)
+static int parse_action(const char *name, struct control_request *out,
+                        struct longshore_error *error)
+{
+    for (int a = CONTROL_SHOW + 1; a < CONTROL_ACTIONS; a++) {
+        if (strcmp(name, control_actions[a]) == 0) {
+            out->action = (enum control_action)a;
+            return 0;
+        }
+    }
+    return bad(error, "%.40s: no such action", name);
+}
+
+static int parse_field(const cJSON *m, struct control_request *out, struct longshore_error *error)
+{
+    unsigned takes = ops[out->op].takes;
+    const char *text = cJSON_GetStringValue(m);
+
+    if (strcmp(m->string, "op") == 0)
+        return 0;
+    if (strcmp(m->string, "values") == 0 && takes & VALUES)
+        return parse_values(m, out, error);
+    if (text && strcmp(m->string, "guid") == 0 && takes & GUID)
+        return out->guid = text, 0;
+    if (text && strcmp(m->string, "member") == 0 && takes & MEMBER)
+        return out->member = text, 0;
+    if (text && strcmp(m->string, "action") == 0 && takes & ACTION)
+        return parse_action(text, out, error);
+    if (text && strcmp(m->string, "card") == 0 && takes & CARD)
+        return card_parse(text, &out->card, error);
+    return bad(error, "%s does not take %.40s", ops[out->op].name, m->string);
+}
+
+static int parse_fields(struct control_request *out, struct longshore_error *error)
 {
     const cJSON *m;
     int r = 0;
 
     cJSON_ArrayForEach(m, out->json)
     {
-        if (strcmp(m->string, "op") == 0)
-            continue;
-        if (strcmp(m->string, "guid") == 0 && ops[out->op].guid && cJSON_IsString(m))
-            out->guid = m->valuestring;
-        else if (strcmp(m->string, "values") == 0 && ops[out->op].values)
-            r = parse_values(m, out, error);
-        else
-            r = bad(error, "%s does not take %.40s", ops[out->op].name, m->string);
+        r = parse_field(m, out, error);
         if (r < 0)
             return r;
     }
@@ -76,6 +112,10 @@ static int parse_members(struct control_request *out, struct longshore_error *er
         return bad(error, "wmi wants a guid");
     if (out->op == CONTROL_SET && out->count == 0)
         return bad(error, "set wants values");
+    if ((out->action == CONTROL_ADD) != (out->card.inf[0] != '\0'))
+        return bad(error, "add wants a card, and nothing else does");
+    if (out->action == CONTROL_ADD && out->member)
+        return bad(error, "add is for the team");
     return 0;
 }
 
@@ -94,7 +134,7 @@ int control_request_parse(const char *line, size_t bytes, struct control_request
     if (!cJSON_IsObject(out->json) || end != line + bytes)
         bad(error, "not one JSON object");
     else if ((r = parse_op(out->json, out, error)) == 0)
-        r = parse_members(out, error);
+        r = parse_fields(out, error);
     if (r < 0)
         control_request_fini(out);
     return r;

@@ -10,6 +10,7 @@ static const struct command {
     {"run", cmd_run, "run a miniport between a TAP and a wire"},
     {"demo", cmd_demo, "carry TCP through a miniport between two private namespaces"},
     {"demo-team", cmd_demo_team, "the same through a team, with a link pulled"},
+    {"adapter", cmd_adapter, "state, link, pause, reset of running adapters; members of a team"},
     {"offloads", cmd_offloads, "what running adapters can offload, and what is switched on"},
     {"set", cmd_set, "switch offloads of a running adapter"},
     {"wmi", cmd_wmi, "query and set a running adapter through the documented WMI GUIDs"},

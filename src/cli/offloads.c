@@ -8,9 +8,10 @@
 enum { ADAPTERS_MAX = 64 };
 
 static const char offloads_help[] =
-    "usage: longshore offloads [ADAPTER] [--control PATH] [--json]\n\n"
+    "usage: longshore offloads [ADAPTER] [--member NAME] [--control PATH] [--json]\n\n"
     "Prints what the hardware of every running adapter, or of the one named, can offload, and\n"
-    "what is switched on. --control PATH asks the one whose socket that is.\n";
+    "what is switched on. --member asks that member of a team, --control PATH the one whose\n"
+    "socket that is.\n";
 
 static const struct {
     const char *part, *title;
@@ -120,8 +121,10 @@ static void print_section(const char *title, const cJSON *part)
 static void print_human(const struct control_peer *peer, const cJSON *answer, bool first)
 {
     const cJSON *parts = cJSON_GetObjectItemCaseSensitive(answer, "offloads");
+    const char *member = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "member"));
 
-    printf("%sMINIPORT  %s\n", first ? "" : "\n", peer->name);
+    printf("%sMINIPORT  %s%s%s\n", first ? "" : "\n", peer->name, member ? ", " : "",
+           member ? member : "");
     if (!parts || !parts->child) {
         puts("\n  no task offload");
         return;
@@ -139,12 +142,12 @@ static void print_json(cJSON *list)
 }
 
 /* Asks each, prints or collects. */
-static int offloads_of(struct control_peer *peers, unsigned count, cJSON *list)
+static int offloads_of(struct control_peer *peers, unsigned count, const char *member, cJSON *list)
 {
     int status = EXIT_HOLDS;
 
     for (unsigned i = 0; i < count; i++) {
-        cJSON *answer = control_ask(&peers[i], control_request_new("offloads"));
+        cJSON *answer = control_ask(&peers[i], control_request_new("offloads", member));
 
         if (!answer) {
             status = EXIT_CANNOT;
@@ -163,12 +166,13 @@ static int offloads_of(struct control_peer *peers, unsigned count, cJSON *list)
 
 int cmd_offloads(int argc, char **argv)
 {
-    static const struct option longs[] = {{"control", required_argument, NULL, 'c'},
+    static const struct option longs[] = {{"member", required_argument, NULL, 'm'},
+                                          {"control", required_argument, NULL, 'c'},
                                           {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     static struct control_peer peers[ADAPTERS_MAX];
-    const char *path = NULL, *name;
+    const char *path = NULL, *member = NULL, *name;
     bool json = false;
     unsigned count;
     cJSON *list;
@@ -180,7 +184,9 @@ int cmd_offloads(int argc, char **argv)
             fputs(offloads_help, stdout);
             return EXIT_HOLDS;
         }
-        if (opt == 'c')
+        if (opt == 'm')
+            member = optarg;
+        else if (opt == 'c')
             path = optarg;
         else if (opt == 'j')
             json = true;
@@ -194,7 +200,7 @@ int cmd_offloads(int argc, char **argv)
     if (count == 0) /* says what there is */
         return control_reach_one(path, name, &peers[0]);
     list = json ? cJSON_CreateArray() : NULL;
-    status = offloads_of(peers, count, list);
+    status = offloads_of(peers, count, member, list);
     if (list)
         print_json(list);
     cJSON_Delete(list);

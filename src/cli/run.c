@@ -13,9 +13,7 @@ enum { MEMBERS_MAX = 8 };
 
 struct run_options {
     struct longshore_adapter_config adapter;
-    struct longshore_adapter_config member[MEMBERS_MAX];
-    char member_text[MEMBERS_MAX][3][512]; /* of each: .inf, wire, withheld features */
-    char member_name[MEMBERS_MAX][24];
+    struct card_spec member[MEMBERS_MAX];
     unsigned members;
     const char *keywords[3]; /* of the team */
     struct longshore_config machine;
@@ -31,15 +29,16 @@ static const char run_help[] =
     "card, and moves frames: TAP <-> protocol <-> NDIS <-> driver <-> card <-> wire.\n\n"
     "  --tap NAME           TAP of the Linux side; made when absent\n"
     "  --wire KIND:NAME     tap:NAME[,napi], packet:INTERFACE, or pcap:IN,OUT (- for none)\n"
-    "  --member DRIVER.inf,wire=KIND:NAME[,withhold=FEATURE+FEATURE...]\n"
+    "  --member DRIVER.inf,wire=KIND:NAME[,withhold=FEATURE+FEATURE...][,name=NAME]\n"
     "                       instead of a wire: a card of the team that TEAM.inf's driver makes;\n"
-    "                       up to 8, the first is preferred\n"
+    "                       up to 8, the first is preferred; 'longshore adapter' adds and removes\n"
+    "                       them later\n"
     "  --policy standby|hash  of the team: one member at a time (default), or a flow hash\n"
     "  --driver sys|linked  the .sys (default), or the linked build (.so)\n"
     "  --withhold LIST      features the card does not offer (see below)\n"
     "  --capture FILE       what crosses the wire, as pcapng\n"
     "  --registry FILE      .reg file: read at start, written when offloads are set\n"
-    "  --control PATH       Unix socket for offloads, set and wmi (default: by the name)\n"
+    "  --control PATH       Unix socket for adapter, offloads, set and wmi (default: by the name)\n"
     "  --name NAME          what the adapter is called\n"
     "  --mtu N              68 to 9000 (default 1500)\n"
     "  --loops N            processors, 1 to 16 (default 1)\n"
@@ -88,56 +87,17 @@ static const struct option run_long[] = {
     {0},
 };
 
-/* One part of --member's argument; parts without a name belong to the wire before them
- * ("wire=tap:r,napi"). False: no such part, or too long. */
-static bool member_part(struct run_options *o, const char *part, size_t len)
-{
-    char(*text)[512] = o->member_text[o->members];
-    bool wire = strncmp(part, "wire=", 5) == 0, withhold = strncmp(part, "withhold=", 9) == 0;
-    char *to = withhold ? text[2] : text[1];
-    size_t skip = wire ? 5 : withhold ? 9 : 0, used = strlen(to);
-    int n;
-
-    if (!wire && !withhold && !text[1][0])
-        return false;
-    n = snprintf(to + used, sizeof text[0] - used, "%s%.*s", skip ? "" : ",", (int)(len - skip),
-                 part + skip);
-    for (char *p = text[2]; *p; p++)
-        *p = *p == '+' ? ',' : *p;
-    return n >= 0 && (size_t)n < sizeof text[0] - used;
-}
-
 static bool run_member(struct run_options *o, const char *arg)
 {
-    struct longshore_adapter_config *m;
-    size_t len = strcspn(arg, ",");
-    char(*text)[512];
-    bool ok = true;
+    struct longshore_error error = {0};
 
-    if (o->members == MEMBERS_MAX || len >= sizeof text[0]) {
+    if (o->members == MEMBERS_MAX)
         cli_error("--member: at most %d of them", MEMBERS_MAX);
-        return false;
-    }
-    m = &o->member[o->members];
-    text = o->member_text[o->members];
-    snprintf(text[0], sizeof text[0], "%.*s", (int)len, arg);
-    for (const char *at = arg + len; *at && ok; at += len) {
-        len = strcspn(++at, ",");
-        ok = member_part(o, at, len);
-    }
-    if (!ok || !text[1][0]) {
-        cli_error("--member %s: want DRIVER.inf,wire=KIND:NAME[,withhold=A+B]", arg);
-        return false;
-    }
-    snprintf(o->member_name[o->members], sizeof o->member_name[0], "member %u", o->members + 1);
-    *m = (struct longshore_adapter_config){.inf = text[0],
-                                           .name = o->member_name[o->members],
-                                           .wire = text[1],
-                                           .withhold = text[2][0] ? text[2] : NULL,
-                                           .tap_netns = -1,
-                                           .wire_netns = -1};
-    o->members++;
-    return true;
+    else if (card_parse(arg, &o->member[o->members], &error) < 0)
+        cli_error("--member %s", error.text);
+    else
+        return o->members++, true;
+    return false;
 }
 
 static bool run_policy(struct run_options *o, const char *arg)
@@ -237,38 +197,9 @@ static void print_finding(void *arg, const struct longshore_finding *f)
     printf("finding %s %s: %s\n", f->rule, f->subject, f->text);
 }
 
-/* The counters of one second, and what they were a second ago. */
-struct sample {
-    uint64_t tx_bytes, rx_bytes, tx_frames, rx_frames, large, dropped;
-};
-
-/* What runs: an adapter; or a team and its members. */
-struct running {
-    struct longshore_adapter *adapter, *member[MEMBERS_MAX];
-    unsigned members;
-};
-
-static void sample_wire(struct sample *s, const struct longshore_adapter *a)
-{
-    s->tx_bytes += longshore_adapter_counter(a, "wire", "tx_bytes");
-    s->rx_bytes += longshore_adapter_counter(a, "wire", "rx_bytes");
-    s->tx_frames += longshore_adapter_counter(a, "wire", "tx_frames");
-    s->rx_frames += longshore_adapter_counter(a, "wire", "rx_frames");
-    s->dropped += longshore_adapter_counter(a, "nic", "rx_no_buffer");
-}
-
-static struct sample sample_take(const struct running *r)
-{
-    struct sample s = {.large = longshore_adapter_counter(r->adapter, "tcpip", "tx_large"),
-                       .dropped = longshore_adapter_counter(r->adapter, "tcpip", "tx_failed")};
-
-    sample_wire(&s, r->adapter);
-    for (unsigned i = 0; i < r->members; i++)
-        sample_wire(&s, r->member[i]);
-    return s;
-}
-
-static void sample_print(const struct sample *now, const struct sample *before, unsigned long row)
+/* One second, as the difference of two moments. */
+static void sample_print(const struct running_counts *now, const struct running_counts *before,
+                         unsigned long row)
 {
     if (row % 20 == 0)
         printf("%10s %10s %10s %10s %10s %8s\n", "tx Mbit/s", "tx frames", "large", "rx Mbit/s",
@@ -313,7 +244,7 @@ static bool wait_until(int64_t due_ms, struct control *control, int signals)
 static void run_loop(const struct run_options *o, const struct running *r, struct control *control,
                      int signals)
 {
-    struct sample now, before = sample_take(r);
+    struct running_counts now, before = running_count(r);
     int64_t start = now_ms();
 
     for (unsigned long row = 0; o->seconds == 0 || row < o->seconds; row++) {
@@ -321,21 +252,21 @@ static void run_loop(const struct run_options *o, const struct running *r, struc
             return;
         if (o->quiet)
             continue;
-        now = sample_take(r);
+        now = running_count(r);
         sample_print(&now, &before, row);
         before = now;
     }
 }
 
 /* Without a socket of the user's choice the run is still worth having. */
-static int run_control(const struct run_options *o, struct longshore_adapter *a,
-                       struct control **out)
+static int run_control(const struct run_options *o, struct running *r, struct control **out)
 {
     struct why why = {0};
 
-    if (control_listen(o->control, a, out, &why) == 0)
+    if (control_listen(o->control, r, out, &why) == 0)
         return 0;
-    cli_error("%s%s", why.text, o->control ? "" : "; offloads, set and wmi will not reach this");
+    cli_error("%s%s", why.text,
+              o->control ? "" : "; adapter, offloads, set and wmi will not reach this");
     return o->control ? EXIT_CANNOT : 0;
 }
 
@@ -348,34 +279,23 @@ static void print_nonzero(void *arg, const char *room, const char *name, uint64_
 
 static void print_counters(const struct running *r)
 {
+    const struct longshore_adapter *member;
+
     puts("counters:");
     longshore_adapter_counters(r->adapter, print_nonzero, NULL);
-    for (unsigned i = 0; i < r->members; i++) {
-        printf("counters of %s:\n", longshore_adapter_name(r->member[i]));
-        longshore_adapter_counters(r->member[i], print_nonzero, NULL);
+    for (unsigned i = 0; (member = longshore_adapter_member(r->adapter, i)); i++) {
+        printf("counters of %s:\n", longshore_adapter_name(member));
+        longshore_adapter_counters(member, print_nonzero, NULL);
     }
 }
 
-static int run_start(struct run_options *o, struct longshore *ls, struct running *to,
-                     struct longshore_error *error)
+static int run_start(const struct run_options *o, struct running *to, struct longshore_error *error)
 {
-    int r = longshore_adapter_new(ls, &o->adapter, &to->adapter, error);
+    int r = longshore_adapter_new(to->ls, &o->adapter, &to->adapter, error);
 
-    for (unsigned i = 0; r == 0 && i < o->members; i++) {
-        o->member[i].member_of = to->adapter;
-        o->member[i].build = o->adapter.build;
-        o->member[i].mtu = o->adapter.mtu;
-        r = longshore_adapter_new(ls, &o->member[i], &to->member[i], error);
-        to->members += r == 0;
-    }
+    for (unsigned i = 0; r == 0 && i < o->members; i++)
+        r = running_add(to, &o->member[i], error);
     return r;
-}
-
-static void run_stop(struct running *r)
-{
-    while (r->members > 0)
-        longshore_adapter_free(r->member[--r->members]);
-    longshore_adapter_free(r->adapter);
 }
 
 int cmd_run(int argc, char **argv)
@@ -383,7 +303,6 @@ int cmd_run(int argc, char **argv)
     struct run_options o = {.adapter = {.tap_netns = -1, .wire_netns = -1},
                             .machine = {.finding = print_finding}};
     struct longshore_error error = {0};
-    struct longshore *ls = NULL;
     struct running running = {0};
     struct control *control = NULL;
     cleanup_close int signals = -1;
@@ -398,15 +317,17 @@ int cmd_run(int argc, char **argv)
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, NULL); /* before threads exist, so that all inherit it */
     signals = signalfd(-1, &set, SFD_CLOEXEC);
-    r = longshore_new(&o.machine, &ls, &error);
+    running.build = o.adapter.build;
+    running.mtu = o.adapter.mtu;
+    r = longshore_new(&o.machine, &running.ls, &error);
     if (r == 0)
-        r = run_start(&o, ls, &running, &error);
+        r = run_start(&o, &running, &error);
     if (r < 0) {
-        longshore_free(ls);
+        longshore_free(running.ls);
         return cli_error("%s", error.text);
     }
-    if (run_control(&o, running.adapter, &control) != 0) {
-        longshore_free(ls);
+    if (run_control(&o, &running, &control) != 0) {
+        longshore_free(running.ls);
         return EXIT_CANNOT;
     }
     printf("%s is running: %s <-> %s", longshore_adapter_name(running.adapter), o.adapter.tap,
@@ -420,9 +341,9 @@ int cmd_run(int argc, char **argv)
     control_close(control);
     if (!o.quiet)
         print_counters(&running);
-    run_stop(&running);
-    findings = longshore_findings(ls);
+    running_stop(&running);
+    findings = longshore_findings(running.ls);
     printf("stopped; %llu findings\n", (unsigned long long)findings);
-    longshore_free(ls);
+    longshore_free(running.ls);
     return findings ? EXIT_FINDINGS : EXIT_HOLDS;
 }

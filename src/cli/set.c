@@ -5,7 +5,7 @@
 #include <getopt.h>
 
 static const char set_help[] =
-    "usage: longshore set ADAPTER KEYWORD=VALUE... [--control PATH] [--json]\n\n"
+    "usage: longshore set ADAPTER KEYWORD=VALUE... [--member NAME] [--control PATH] [--json]\n\n"
     "Sets offloads of a running adapter through OID_TCP_OFFLOAD_PARAMETERS: all that are named\n"
     "in one request, so either all hold afterwards or nothing has changed. KEYWORD is a\n"
     "standardized keyword, with or without '*', in any case; VALUE is on or off, for checksums\n"
@@ -15,11 +15,12 @@ static const char set_help[] =
 
 int cmd_set(int argc, char **argv)
 {
-    static const struct option longs[] = {{"control", required_argument, NULL, 'c'},
+    static const struct option longs[] = {{"member", required_argument, NULL, 'm'},
+                                          {"control", required_argument, NULL, 'c'},
                                           {"json", no_argument, NULL, 'j'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-    const char *path = NULL;
+    const char *path = NULL, *member = NULL;
     struct control_peer peer;
     cJSON *request, *values, *answer;
     bool json = false;
@@ -31,7 +32,9 @@ int cmd_set(int argc, char **argv)
             fputs(set_help, stdout);
             return EXIT_HOLDS;
         }
-        if (opt == 'c')
+        if (opt == 'm')
+            member = optarg;
+        else if (opt == 'c')
             path = optarg;
         else if (opt == 'j')
             json = true;
@@ -40,7 +43,7 @@ int cmd_set(int argc, char **argv)
     }
     if (argc < optind + 2)
         return cli_error("set: want ADAPTER KEYWORD=VALUE...; 'longshore set --help' tells more");
-    request = control_request_new("set");
+    request = control_request_new("set", member);
     values = cJSON_AddObjectToObject(request, "values");
     for (int i = optind + 1; i < argc; i++) {
         if (!control_value_add(values, argv[i])) {

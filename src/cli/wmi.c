@@ -5,8 +5,8 @@
 #include <getopt.h>
 
 static const char wmi_help[] =
-    "usage: longshore wmi [GUID|NAME [MEMBER=NUMBER...]] [--adapter NAME] [--control PATH]\n"
-    "                     [--json]\n\n"
+    "usage: longshore wmi [GUID|NAME [MEMBER=NUMBER...]] [--adapter NAME] [--member NAME]\n"
+    "                     [--control PATH] [--json]\n\n"
     "Without arguments lists the GUIDs. A query prints the members of the flattened structure\n"
     "(NDIS_WMI_OFFLOAD); a set fills the members of NDIS_OFFLOAD_PARAMETERS, those not named\n"
     "staying 0 (no change); an event says how often it fired. NAME is the header's or the\n"
@@ -15,7 +15,7 @@ static const char wmi_help[] =
     "  longshore wmi GUID_NDIS_TCP_OFFLOAD_PARAMETERS LsoV2IPv4=1 TCPIPv4Checksum=4\n";
 
 struct wmi_options {
-    const char *path, *adapter;
+    const char *path, *adapter, *member;
     bool json;
 };
 
@@ -86,11 +86,10 @@ static int wmi_ask(const struct wmi_options *o, cJSON *request)
 
 int cmd_wmi(int argc, char **argv)
 {
-    static const struct option longs[] = {{"adapter", required_argument, NULL, 'a'},
-                                          {"control", required_argument, NULL, 'c'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option longs[] = {
+        {"adapter", required_argument, NULL, 'a'}, {"member", required_argument, NULL, 'm'},
+        {"control", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},          {0}};
     struct wmi_options o = {0};
     cJSON *request, *values;
     int opt;
@@ -103,6 +102,8 @@ int cmd_wmi(int argc, char **argv)
         }
         if (opt == 'a')
             o.adapter = optarg;
+        else if (opt == 'm')
+            o.member = optarg;
         else if (opt == 'c')
             o.path = optarg;
         else if (opt == 'j')
@@ -112,7 +113,7 @@ int cmd_wmi(int argc, char **argv)
     }
     if (optind == argc)
         return list_guids(o.json);
-    request = control_request_new("wmi");
+    request = control_request_new("wmi", o.member);
     cJSON_AddStringToObject(request, "guid", argv[optind]);
     values = optind + 1 < argc ? cJSON_AddObjectToObject(request, "values") : NULL;
     for (int i = optind + 1; i < argc; i++) {

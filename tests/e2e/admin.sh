@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The administrator on running adapters: offloads, set, wmi, the control socket, the registry file.
-# Usage: admin.sh LONGSHORE DRIVER.inf [BUILD]
+# The administrator on running adapters: offloads, set, wmi, the control socket, the registry file; adapter, and
+# the members of a team.
+# Usage: admin.sh LONGSHORE DRIVER.inf TEAM.inf [BUILD]
 set -u
 if [ "${ADMIN_INSIDE:-}" != 1 ]; then
     ADMIN_INSIDE=1 exec unshare -Urn "$0" "$@"
 fi
 longshore=$1
 inf=$2
-build=${3:-sys}
+team=$3
+build=${4:-sys}
 work=$(mktemp -d)
 export XDG_RUNTIME_DIR="$work/run"
 mkdir -m 700 "$XDG_RUNTIME_DIR"
@@ -41,10 +43,15 @@ expect() { # PATTERN ARGS...: exit 2 and one line that matches
     [ $rc -eq 2 ] && [ "$(wc -l <"$work/err")" -eq 1 ] && grep -qE "$pattern" "$work/err"
     result "longshore $* exits $rc and says: $(head -c 300 "$work/err")" $?
 }
-start() { # NAME ARGS...: in the background; returns when its socket answers; its pid in $pid
+start() { # NAME ARGS...: $inf in the background; returns when its socket answers; its pid in $pid
     name=$1
     shift
-    "$longshore" run "$inf" --driver "$build" --name "$name" --quiet "$@" >>"$work/log" 2>&1 &
+    start_driver "$inf" "$@"
+}
+start_driver() { # INF ARGS...: the same, of name $name
+    driver=$1
+    shift
+    "$longshore" run "$driver" --driver "$build" --name "$name" --quiet "$@" >>"$work/log" 2>&1 &
     pid=$!
     running="$running $pid"
     for i in $(seq 200); do
@@ -58,6 +65,16 @@ start() { # NAME ARGS...: in the background; returns when its socket answers; it
 stop() { # PID: as Ctrl-C does
     kill -INT "$1" 2>/dev/null
     wait "$1"
+}
+soon() { # WHAT COMMAND...: succeeds within 5 s
+    what=$1
+    shift
+    for i in $(seq 100); do
+        "$@" && break
+        sleep 0.05
+    done
+    "$@"
+    result "$what" $?
 }
 # value NAME PART MEMBER hardware|current
 value() {
@@ -178,7 +195,9 @@ def ask(s, line):
     return json.loads(got)
 s = connect()
 for bad in (b"", b"{", b"[]", b"1", b'{"op":1}', b'{"op":"x"}', b'{"op":"set"}', b'{"op":"set","values":{"a":1}}',
-            b'{"op":"wmi"}', b'{"op":"hello","x":1}', b'{"op":"hello"}{}', b"\0", b"\xff" * 100, b"[" * 4000):
+            b'{"op":"wmi"}', b'{"op":"adapter","action":"add"}', b'{"op":"adapter","action":"add","card":"x"}',
+            b'{"op":"adapter","action":"pause","card":"x,wire=y"}', b'{"op":"adapter","action":"x"}',
+            b'{"op":"offloads","member":"x"}', b'{"op":"adapter","action":"remove"}', b'{"op":"hello","x":1}', b'{"op":"hello"}{}', b"\0", b"\xff" * 100, b"[" * 4000):
     answer = ask(s, bad)
     assert answer["ok"] is False and answer["error"], bad
 assert ask(s, b'{"op":"hello"}')["adapter"] == "alpha"
@@ -266,7 +285,84 @@ result "a refused set is not stored" $?
 ok "both off" "$longshore" set alpha LsoV2IPv6=off
 stop "$pid"
 
-# Killed at any moment while it writes, it leaves a file that the next run takes.
+# ---- the state of an adapter
+start alpha --tap t0 --wire tap:w0
+[ "$("$longshore" adapter)" = "alpha                            running      link up" ]
+result "adapter shows state and link" $?
+ok "pause" "$longshore" adapter ALPHA pause
+"$longshore" adapter alpha | grep -q "paused"
+result "it is paused" $?
+expect "alpha: pause did not succeed .it was paused." adapter alpha pause
+ok "restart" "$longshore" adapter alpha restart
+ok "reset" "$longshore" adapter alpha reset
+ok "link down" "$longshore" adapter alpha link-down
+soon "the driver says that the link is down" sh -c '"$1" adapter alpha | grep -q "link down"' - "$longshore"
+! ip -br link show w0 | grep -q LOWER_UP
+result "and the wire has no carrier" $?
+ok "link up" "$longshore" adapter alpha link-up
+soon "the link is up again" sh -c '"$1" adapter alpha | grep -q "link up"' - "$longshore"
+ip -br link show w0 | grep -q LOWER_UP
+result "and the wire has a carrier" $?
+expect "only members can be removed" adapter alpha remove
+expect "alpha is no team" adapter alpha add "$inf,wire=tap:w5"
+expect "no such member of alpha" offloads alpha --member m
+expect "want NAME ACTION" adapter alpha explode
+expect "want NAME ACTION" adapter alpha add
+expect "No such file" adapter alpha add "$work/none.inf,wire=tap:w5"
+stop "$pid"
+
+# ---- a team and its members
+name=team0
+start_driver "$team" --tap t0 --member "$inf,wire=tap:w0" --member "$inf,wire=tap:w1,withhold=csum+guest_csum,name=spare"
+[ "$("$longshore" adapter team0 --json | python3 -c '
+import json, sys
+[a] = json.load(sys.stdin)
+print(a["adapter"], a["state"], a["link"], *[m[k] for m in a["members"] for k in ("name", "state", "link")])')" = \
+    "team0 running up member 1 running up spare running up" ]
+result "adapter shows the team and its members" $?
+team_has() { # WANT: MinSegmentCount of LsoV2, IPv4
+    [ "$(value team0 LsoV2.IPv4 MinSegmentCount current)" = "$1" ]
+}
+is 2 team0 LsoV2.IPv4 MinSegmentCount current
+"$longshore" offloads team0 --member SPARE | grep -q "LARGE SEND VERSION 2, IPv4 *not supported"
+result "offloads of a member" $?
+"$longshore" wmi GUID_NDIS_TCP_OFFLOAD_HW_CAPABILITIES --adapter team0 --member spare |
+    grep -q "^Checksum.IPv4Transmit.TcpChecksum = 0$"
+result "wmi of a member" $?
+ok "set on a member" "$longshore" set team0 LsoV2IPv4=off --member "member 1"
+soon "the team follows" team_has 0
+ok "set back" "$longshore" set team0 LsoV2IPv4=on --member "member 1"
+soon "the team follows again" team_has 2
+ok "set off on the team" "$longshore" set team0 LsoV2IPv6=off
+ok "on, behind its back" "$longshore" set team0 LsoV2IPv6=on --member "member 1"
+is 0 team0 LsoV2.IPv6 MinSegmentCount current
+ok "pull the cable of the first" "$longshore" adapter team0 link-down --member "member 1"
+soon "the spare one is in use" team_has 0
+ok "plug it in" "$longshore" adapter team0 link-up --member "member 1"
+soon "the first one is in use" team_has 2
+ok "pause the first" "$longshore" adapter team0 pause --member "member 1"
+soon "the spare one is in use" team_has 0
+ok "a third card" "$longshore" adapter team0 add "$inf,wire=tap:w2"
+"$longshore" adapter team0 | grep -q "^  member 2 .* running .* link up"
+result "has the first name that is free" $?
+ok "surprise removal of the spare one" "$longshore" adapter team0 surprise-remove --member spare
+soon "the third is in use" team_has 2
+expect "there is a member of that name" adapter team0 add "$inf,wire=tap:w3,name=MEMBER 1"
+expect "want DRIVER.inf,wire=" adapter team0 add "$inf,name=x"
+expect "w9|no such" adapter team0 add "$inf,wire=packet:w9"
+expect "has no link; its members have" adapter team0 link-down
+expect "no such member of team0" adapter team0 reset --member spare
+ok "remove a paused one" "$longshore" adapter team0 remove --member "member 1"
+ok "remove the last" "$longshore" adapter team0 remove --member "member 2"
+"$longshore" adapter team0 | grep -q "^team0 .* halted .* link down"
+result "a team without members is halted" $?
+ok "a card for it" "$longshore" adapter team0 add "$inf,wire=tap:w1,name=last"
+[ "$("$longshore" adapter team0 --member last)" = "last                             running      link up" ]
+result "one member's state" $?
+soon "it runs" sh -c '"$1" adapter team0 | grep -q "^team0 .* running .* link up"' - "$longshore"
+stop "$pid"
+
+# ---- killed at any moment while it writes, it leaves a file that the next run takes
 for round in 1 2 3 4 5 6; do
     start alpha --tap t0 --wire tap:w0 --registry "$reg"
     victim=$pid

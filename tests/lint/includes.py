@@ -21,7 +21,7 @@ MAY = {
     "src/tcpip": ["include/wdk", "src/port", "src/frame", "src/base"],
     **{f"src/{name}": ["include/wdk", "src/nt", "src/ndis", "src/nic", "src/port", "src/tcpip",
                        "src/frame", "src/base", "include/longshore.h", "src/machine.h"]
-       for name in ("machine.c", "machine.h", "admin.c", "admin_wmi.c", "indication.c")},
+       for name in ("machine.c", "machine.h", "operate.c", "admin.c", "admin_wmi.c", "indication.c")},
     "src/conform": ["include/wdk", "include/virtio", "src/nt", "src/ndis", "src/nic", "src/port",
                     "src/tcpip", "src/frame", "src/base", "include/longshore.h", "src/machine.h"],
     "src/cli": ["src/conform", "include/longshore.h", "src/base", "bench/bench.h"],
