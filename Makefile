@@ -23,6 +23,13 @@ storm: program
 	python3 tests/e2e/set_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/vionet/vionet.inf sys 60
 	python3 tests/e2e/set_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/vionet/vionet.inf linked 60
 
+# 500 random events on a team under TCP and UDP, each policy and build; the seed is printed.
+storm-team: program
+	@for driver in sys linked; do for policy in standby hash; do \
+	    python3 tests/e2e/team_storm.py $(CURDIR)/build/bench/longshore $(CURDIR)/build/drivers/team/team.inf \
+	        $(CURDIR)/build/drivers/vionet/vionet.inf $$driver $$policy 500 || exit 1; \
+	done; done
+
 # Every faulty twin against the whole suite: is each check able to fail?
 check-twins: program
 	@ninja -C build --quiet tests/faulty/twins
@@ -53,4 +60,4 @@ deps:
 clean:
 	rm -rf build build-*
 
-.PHONY: demo demo-team bench storm check check-twins check-seeds docs program deps clean
+.PHONY: demo demo-team bench storm storm-team check check-twins check-seeds docs program deps clean

@@ -85,10 +85,10 @@ def bad_checksums():
 class Stream(threading.Thread):
     """One end of one connection: sends until told to stop, or receives to the end, and digests."""
 
-    def __init__(self, connection, sends, stop):
+    def __init__(self, connection, sends, stop, pace=0):
         super().__init__(daemon=True)
         connection.settimeout(PATIENCE)
-        self.connection, self.sends, self.stop = connection, sends, stop
+        self.connection, self.sends, self.stop, self.pace = connection, sends, stop, pace
         self.digest, self.bytes, self.error = hashlib.blake2b(), 0, None
         self.start()
 
@@ -106,6 +106,8 @@ class Stream(threading.Thread):
             self.connection.sendall(block)
             self.digest.update(block)
             self.bytes += len(block)
+            if self.pace:
+                time.sleep(self.pace)
         self.connection.shutdown(socket.SHUT_WR)
 
     def receive(self):
