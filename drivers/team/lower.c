@@ -207,6 +207,7 @@ static void give_slot(struct team_member *m)
 {
     struct team *t = m->team;
 
+    team_announce_free(m);
     NdisAcquireSpinLock(&t->lock);
     m->state = TEAM_FREE;
     NdisReleaseSpinLock(&t->lock);
@@ -305,7 +306,9 @@ NDIS_STATUS NTAPI TeamBindAdapterEx(NDIS_HANDLE ProtocolDriverContext, NDIS_HAND
         m = take_slot(t, BindParameters);
     if (!m)
         return NDIS_STATUS_NOT_SUPPORTED;
-    status = open_member(m, BindContext, BindParameters);
+    status = NDIS_STATUS_RESOURCES;
+    if (team_announce_make(m, BindParameters))
+        status = open_member(m, BindContext, BindParameters);
     if (status != NDIS_STATUS_SUCCESS) {
         give_slot(m);
         return status;
@@ -347,6 +350,8 @@ static BOOLEAN leave(struct team_member *m)
         t->counted_gone[i] += m->counted[i] - m->counted_before[i];
     for (ULONG i = 0; i < TEAM_MEMBERS_MAX; i++)
         last = last && (&t->member[i] == m || t->member[i].state == TEAM_FREE);
+    if (t->known_at == TEAM_BIT(m))
+        t->known_at = TEAM_ELSEWHERE;
     NdisReleaseSpinLock(&t->lock);
     return last;
 }
@@ -475,6 +480,15 @@ static NDIS_STATUS set_power(struct team_member *m, NET_PNP_EVENT_NOTIFICATION *
     return when_idle(m, event);
 }
 
+/* The binding runs once the event is complete, not before ("Restarting a Binding"): it is completed
+ * first, as sends that wait for the member go on at once. */
+static void restart(struct team_member *m, NET_PNP_EVENT_NOTIFICATION *event)
+{
+    NdisCompleteNetPnPEvent(m->binding, event, NDIS_STATUS_SUCCESS);
+    set_running(m, TRUE);
+    instance_start(m->team);
+}
+
 NDIS_STATUS NTAPI TeamNetPnPEvent(NDIS_HANDLE ProtocolBindingContext,
                                   PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification)
 {
@@ -484,9 +498,8 @@ NDIS_STATUS NTAPI TeamNetPnPEvent(NDIS_HANDLE ProtocolBindingContext,
         return NDIS_STATUS_SUCCESS; /* for the driver, not a binding */
     switch (NetPnPEventNotification->NetPnPEvent.NetEvent) {
     case NetEventRestart:
-        set_running(m, TRUE);
-        instance_start(m->team);
-        return NDIS_STATUS_SUCCESS;
+        restart(m, NetPnPEventNotification);
+        return NDIS_STATUS_PENDING;
     case NetEventPause:
         set_running(m, FALSE);
         return when_idle(m, NetPnPEventNotification);

@@ -512,6 +512,7 @@ static NDIS_STATUS set_power(struct team *t, NDIS_OID_REQUEST *r)
     NdisAcquireSpinLock(&t->lock);
     t->asleep = state != NdisDeviceStateD0;
     NdisReleaseSpinLock(&t->lock);
+    team_update(t); /* an announcement may be due */
     r->DATA.SET_INFORMATION.BytesRead = sizeof state;
     return NDIS_STATUS_SUCCESS;
 }

@@ -53,6 +53,8 @@ static BOOLEAN drained(const struct team *t)
 static void use(struct team *t, ULONG members)
 {
     t->use = members;
+    if (!t->known_at)
+        t->known_at = members;
     t->count = 0;
     for (ULONG i = 0; i < TEAM_MEMBERS_MAX; i++) {
         if (members & 1u << i)
@@ -116,6 +118,7 @@ void team_first_report(struct team *t, struct team_report *r)
 {
     team_offload_none(&t->report.hardware);
     team_offload_none(&t->report.current);
+    t->known_at = 0;
     use(t, choose(t));
     report_make(t, r);
     r->encapsulated4 = r->encapsulated6 = FALSE;
@@ -263,6 +266,8 @@ static void step(struct team *t)
         NdisAcquireSpinLock(&t->lock);
         t->rx_on = verdicts(&right);
     }
+    if (settled)
+        team_announce(t);
     if (settled && choose(t) == t->use && !resetting(t))
         t->hold = FALSE;
     else if (settled && choose(t) != t->use)

@@ -5,10 +5,10 @@
  *
  * Reading order: driver.c (entry), lower.c (protocol edge: members come and go), upper.c (miniport
  * edge: the virtual adapter), team.c (which members are in use, and telling the layers above),
- * tx.c and rx.c (the data path), hash.c (which flow goes where), offload.c (what several
- * configurations have in common), settings.c (what is set on the team and replayed to members),
- * oid.c (requests). One driver is one team: its device's name stands in the driver's Parameters
- * key, value UpperBindings, where the notify object of an installation puts it.
+ * announce.c (telling switches), tx.c and rx.c (the data path), hash.c (which flow goes where),
+ * offload.c (what several configurations have in common), settings.c (what is set on the team and
+ * replayed to members), oid.c (requests). One driver is one team: its device's name stands in the
+ * driver's Parameters key, value UpperBindings, where the notify object of an installation puts it.
  *
  * A member (state, all changes under the lock):
  *
@@ -26,7 +26,8 @@
  *
  *   hold:   as soon as the set in use is no longer the right one, sends are held (t->held)
  *   drain:  usable members that are to give up flows complete what they have
- *   switch: the new set is in use; what it offers is indicated to the layers above
+ *   switch: the new set is in use; what it offers is indicated to the layers above, and it is
+ *           announced to the network
  *   go on:  held sends are passed down; one that asks what its member lacks is failed
  *
  * Sends are also held while a member in use resets, and what the reset threw back is sent again, in
@@ -50,6 +51,13 @@
  * are one link aggregation to the switch and each frame comes once. Members whose address is not
  * the team's listen promiscuously, and the team filters.
  *
+ * Announcement. With one member in use at a time a switch goes on sending frames for our address to
+ * the port of the last one until it sees a frame of ours at another: a peer that only sends would
+ * stall. So a frame is broadcast through the member that comes into use, unless it is where the
+ * network has seen us last (t->known_at); the first member of a team's life needs none. Each member
+ * has one such frame, made when it joins; it counts among the member's sends. While it is out, or
+ * we may not send, the next one waits. What a reset throws back goes again.
+ *
  * Locking. t->lock guards everything here but what is said to be constant. It is never held while
  * calling NDIS, except for NBL context and data access. Indications to the layers above are made by
  * one thread at a time (t->updating); who finds it busy leaves the work to it (t->again).
@@ -69,7 +77,8 @@ enum {
     TEAM_NAME_MAX = 128, /* characters of the device name */
     TEAM_ETH_HEADER = 14,
     TEAM_SNAP_HEADER = 22,
-    TEAM_COUNTERS = 18, /* of NDIS_STATISTICS_INFO */
+    TEAM_COUNTERS = 18,                     /* of NDIS_STATISTICS_INFO */
+    TEAM_ELSEWHERE = 1 << TEAM_MEMBERS_MAX, /* no member's bit */
 };
 
 enum team_policy { TEAM_ACTIVE_STANDBY, TEAM_FLOW_HASH }; /* keyword TeamPolicy */
@@ -126,6 +135,10 @@ struct team_member {
     struct team_ability ability;       /* of current */
     ULONG sends, lent, requests;       /* not yet back; none is left when it closes */
     NET_PNP_EVENT_NOTIFICATION *event; /* pause or power: completed when sends are back */
+
+    NDIS_HANDLE announce_pool; /* constant while not Free, as announcement is */
+    NET_BUFFER_LIST *announcement;
+    BOOLEAN announcing; /* it is out */
 
     /* Requests. clone: on behalf of the layers above; own: ours, at PASSIVE_LEVEL. */
     NDIS_OID_REQUEST *clone, own;
@@ -197,6 +210,7 @@ struct team {
 
     /* Who is in use (team.c) */
     ULONG use, order[TEAM_MEMBERS_MAX], count; /* by slot: mask, list, its length */
+    ULONG known_at; /* what was in use when the network last learned of us; 0: nothing yet */
     BOOLEAN hold, switching;
     BOOLEAN updating, again;
     BOOLEAN quiet;               /* an offload set is under way: its outcome is told at its end */
@@ -285,6 +299,17 @@ void team_tx_close(struct team *t); /* later sends and held ones fail with NDIS_
 /* rx.c */
 PROTOCOL_RECEIVE_NET_BUFFER_LISTS TeamReceiveNetBufferLists;
 MINIPORT_RETURN_NET_BUFFER_LISTS TeamReturnNetBufferLists;
+
+/* announce.c */
+/* Makes what announcing through the member takes; FALSE: no memory, nothing is left. */
+BOOLEAN team_announce_make(struct team_member *m, const NDIS_BIND_PARAMETERS *p);
+void team_announce_free(struct team_member *m);
+/* Under the lock, which is released meanwhile: announces what is in use, if that is due and can be.
+ */
+void team_announce(struct team *t);
+/* Under the lock: the announcement is back. TRUE: one may be due, and could be made at once. One
+ * that failed otherwise than by a reset waits for the next change. */
+BOOLEAN team_announced(struct team_member *m, BOOLEAN thrown_back);
 
 /* hash.c */
 /* Toeplitz over the frame's addresses and, for unfragmented TCP and UDP, ports; of the MAC

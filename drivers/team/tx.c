@@ -265,7 +265,7 @@ VOID NTAPI TeamSendNetBufferListsComplete(NDIS_HANDLE ProtocolBindingContext,
     struct team *t = m->team;
     struct team_queue done, again;
     NET_PNP_EVENT_NOTIFICATION *event = NULL;
-    NET_BUFFER_LIST *next;
+    NET_BUFFER_LIST *next, *announcement = NULL;
     BOOLEAN more;
 
     team_queue_init(&done);
@@ -274,12 +274,20 @@ VOID NTAPI TeamSendNetBufferListsComplete(NDIS_HANDLE ProtocolBindingContext,
         BOOLEAN back = thrown_back(nbl);
 
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
+        if (nbl == m->announcement) {
+            announcement = nbl;
+            continue;
+        }
         take_context(nbl, back);
         team_queue_add(back ? &again : &done, nbl);
     }
     NdisAcquireSpinLock(&t->lock);
     m->sends -= done.count + again.count;
-    more = again.count > 0 || (t->switching && m->sends == 0);
+    more = again.count > 0;
+    if (announcement && team_announced(m, thrown_back(announcement)))
+        more = TRUE;
+    if (t->switching && m->sends == 0)
+        more = TRUE;
     keep_again(t, &again, &done);
     if (m->sends == 0) {
         event = m->event;

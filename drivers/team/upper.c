@@ -225,6 +225,7 @@ NDIS_STATUS NTAPI TeamRestart(NDIS_HANDLE MiniportAdapterContext,
     NdisAcquireSpinLock(&t->lock);
     t->open = TRUE;
     NdisReleaseSpinLock(&t->lock);
+    team_update(t); /* an announcement may be due */
     return NDIS_STATUS_SUCCESS;
 }
 

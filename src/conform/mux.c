@@ -233,6 +233,14 @@ static bool is_beyond(const NDIS_OFFLOAD *o, const NET_BUFFER_LIST *nbl)
     return !encapsulation || bytes > max || (least && bytes <= (least - 1) * mss);
 }
 
+static bool is_announcement(NET_BUFFER_LIST *nbl)
+{
+    uint8_t storage[ETH_LEN];
+    const uint8_t *header = NdisGetDataBuffer(nbl->FirstNetBuffer, ETH_LEN, storage, 1, 0);
+
+    return header && rig_announces(watched, header);
+}
+
 static void on_send(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
 {
     struct mux_seen *s = seen_of(a);
@@ -243,6 +251,8 @@ static void on_send(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
     for (; s && first; first = first->Next) {
         bool large = first->NetBufferListInfo[TcpLargeSendNetBufferListInfo] != NULL;
 
+        if (is_announcement(first))
+            continue;
         s->sends++;
         s->asking += large || first->NetBufferListInfo[TcpIpChecksumNetBufferListInfo];
         s->large_wrong += large && is_beyond(&state.current, first);

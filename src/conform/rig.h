@@ -199,6 +199,10 @@ void rig_member_link(struct rig *r, unsigned card, bool up);
 /* Resets the adapter; of an intermediate driver, which has no reset handler of its own (MUX-23),
  * the first member, which it is told of. */
 NDIS_STATUS rig_reset(struct rig *r);
+/* Whether a frame that begins so tells switches of the member in use: a RARP frame (RFC 903) that
+ * the intermediate driver broadcasts from its own address. No row asks for it: reading a wire skips
+ * it, and who counts what goes to members leaves it out. */
+bool rig_announces(const struct rig *r, const uint8_t *header);
 /* Next frame on that card's wire, as rig_wire_read; a frame arrives there. */
 uint32_t rig_member_read(struct rig *r, unsigned card, uint8_t *dst, uint32_t size, double seconds);
 void rig_member_write(struct rig *r, unsigned card, const void *frame, uint32_t len);

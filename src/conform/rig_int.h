@@ -34,6 +34,8 @@ void rig_members_begin(struct rig *r);
 void rig_members_end(struct rig *r);
 /* Once their adapters and cards are gone. */
 void rig_members_unload(struct rig *r);
+/* rig_wire.c: the next frame at that far end of a cable, but for announcements (rig_announces). */
+uint32_t rig_far_read(struct rig *r, struct port *far, const struct frame_span *to, double seconds);
 /* rig_send.c */
 void rig_pools_new(struct rig *r);
 void rig_pools_free(struct rig *r);

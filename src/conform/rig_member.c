@@ -2,8 +2,6 @@
 /* The members of an intermediate driver: cards of ours with their miniports, which come and go. */
 #include "conform/rig_int.h"
 
-#include <poll.h>
-
 enum { START_SECONDS = 10 };
 
 /* ---- One card ------------------------------------------------------------------------------- */
@@ -227,20 +225,7 @@ NDIS_STATUS rig_reset(struct rig *r)
 
 uint32_t rig_member_read(struct rig *r, unsigned card, uint8_t *dst, uint32_t size, double seconds)
 {
-    struct frame_span span = {dst, size};
-    struct port_buffer b = {.spans = &span, .span_count = 1};
-    double until = rig_now() + seconds * r->suite->time_factor;
-
-    for (;;) {
-        struct pollfd fd = {.fd = port_fd(r->card[card].far), .events = POLLIN};
-
-        b.len = 0;
-        if (port_rx(r->card[card].far, &b, 1) == 1)
-            return b.len;
-        if (rig_now() >= until)
-            return 0;
-        poll(&fd, 1, 10);
-    }
+    return rig_far_read(r, r->card[card].far, &(struct frame_span){dst, size}, seconds);
 }
 
 void rig_member_write(struct rig *r, unsigned card, const void *frame, uint32_t len)

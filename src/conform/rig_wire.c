@@ -11,23 +11,38 @@ void rig_need_wire(struct rig *r)
         skip(r, "the driver drives no card of ours: there is no wire to look at");
 }
 
-uint32_t rig_wire_read(struct rig *r, uint8_t *dst, uint32_t size, double seconds)
+bool rig_announces(const struct rig *r, const uint8_t *header)
 {
-    struct frame_span span = {dst, size};
-    struct port_buffer b = {.spans = &span, .span_count = 1};
+    static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+    return r->card_count && memcmp(header, broadcast, 6) == 0 &&
+           memcmp(header + 6, r->mac, 6) == 0 && header[12] == 0x80 && header[13] == 0x35;
+}
+
+uint32_t rig_far_read(struct rig *r, struct port *far, const struct frame_span *to, double seconds)
+{
+    struct port_buffer b = {.spans = to, .span_count = 1};
     double until = rig_now() + seconds * r->suite->time_factor;
 
-    rig_need_wire(r);
     for (;;) {
-        struct pollfd fd = {.fd = port_fd(r->far), .events = POLLIN};
+        struct pollfd fd = {.fd = port_fd(far), .events = POLLIN};
 
         b.len = 0;
-        if (port_rx(r->far, &b, 1) == 1)
-            return b.len;
+        if (port_rx(far, &b, 1) == 1) {
+            if (b.len < FRAME_ETH_LEN || !rig_announces(r, to->data))
+                return b.len;
+            continue;
+        }
         if (rig_now() >= until)
             return 0;
         poll(&fd, 1, 10);
     }
+}
+
+uint32_t rig_wire_read(struct rig *r, uint8_t *dst, uint32_t size, double seconds)
+{
+    rig_need_wire(r);
+    return rig_far_read(r, r->far, &(struct frame_span){dst, size}, seconds);
 }
 
 void rig_wire_write(struct rig *r, const void *frame, uint32_t len)

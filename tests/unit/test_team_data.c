@@ -125,18 +125,8 @@ static void test_mux20_a_moving_flow_waits_for_what_is_on_its_way(void **state)
     stall_begin();
     NdisSendNetBufferLists(rig.p.binding, path_nbl(&rig.p, frame, sizeof frame, NULL, 0), 0, 0);
     assert_int_equal(team_wire_of(frame, sizeof frame), 1);
-    nic_set_link(rig.card[0].nic, true); /* failback comes once the loop runs again, and then the */
-    ndis_bindings_status(
-        rig.card[0].adapter, /* completion after it: make it come before */
-        &(NDIS_STATUS_INDICATION){
-            .Header = {NDIS_OBJECT_TYPE_STATUS_INDICATION, 1,
-                       NDIS_SIZEOF_STATUS_INDICATION_REVISION_1},
-            .SourceHandle = rig.card[0].adapter,
-            .StatusCode = NDIS_STATUS_LINK_STATE,
-            .StatusBuffer = &(NDIS_LINK_STATE){.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1,
-                                                          NDIS_SIZEOF_LINK_STATE_REVISION_1},
-                                               .MediaConnectState = MediaConnectStateConnected},
-            .StatusBufferSize = NDIS_SIZEOF_LINK_STATE_REVISION_1});
+    nic_set_link(rig.card[0].nic, true); /* it is told once the loop runs again, and then the */
+    card_tell_link(0, true);             /* completion after it: make it come before */
     team_frame(frame, false, 1, 2);
     NdisSendNetBufferLists(rig.p.binding, path_nbl(&rig.p, frame, sizeof frame, NULL, 0), 0, 0);
     team_wires_silent();
@@ -147,31 +137,18 @@ static void test_mux20_a_moving_flow_waits_for_what_is_on_its_way(void **state)
     team_close();
 }
 
-static void reset_of(unsigned card, NDIS_STATUS code, NDIS_STATUS outcome)
-{
-    ndis_bindings_status(
-        rig.card[card].adapter,
-        &(NDIS_STATUS_INDICATION){.Header = {NDIS_OBJECT_TYPE_STATUS_INDICATION, 1,
-                                             NDIS_SIZEOF_STATUS_INDICATION_REVISION_1},
-                                  .SourceHandle = rig.card[card].adapter,
-                                  .StatusCode = code,
-                                  .StatusBuffer = &outcome,
-                                  .StatusBufferSize =
-                                      code == NDIS_STATUS_RESET_END ? sizeof outcome : 0});
-}
-
 static void test_mux23_sends_wait_while_a_member_resets(void **state)
 {
     uint8_t frame[TEAM_FRAME];
 
     UNUSED_STATE;
     team_open((struct team_rig_config){0});
-    reset_of(0, NDIS_STATUS_RESET_START, 0);
+    card_reset(0, NDIS_STATUS_RESET_START, 0);
     team_frame(frame, false, 1, 1);
     NdisSendNetBufferLists(rig.p.binding, path_nbl(&rig.p, frame, sizeof frame, NULL, 0), 0, 0);
     team_wires_silent();
     assert_int_equal(rig.p.completed_count, 0);
-    reset_of(0, NDIS_STATUS_RESET_END, NDIS_STATUS_SUCCESS);
+    card_reset(0, NDIS_STATUS_RESET_END, NDIS_STATUS_SUCCESS);
     assert_int_equal(team_wire_of(frame, sizeof frame), 0);
     assert_true(path_wait(&rig.p, &rig.p.completed_count, 1, 5));
     assert_int_equal(rig.p.completed[0].status, NDIS_STATUS_SUCCESS);
@@ -183,8 +160,8 @@ static void test_mux23_a_failed_reset_moves_the_flows(void **state)
 {
     UNUSED_STATE;
     team_open((struct team_rig_config){0});
-    reset_of(0, NDIS_STATUS_RESET_START, 0);
-    reset_of(0, NDIS_STATUS_RESET_END, NDIS_STATUS_HARD_ERRORS);
+    card_reset(0, NDIS_STATUS_RESET_START, 0);
+    card_reset(0, NDIS_STATUS_RESET_END, NDIS_STATUS_HARD_ERRORS);
     assert_int_equal(team_send_wire(1, 1), 1);
     assert_int_equal(ndis_adapter_reset(rig.card[0].adapter), NDIS_STATUS_SUCCESS);
     assert_int_equal(team_send_wire(1, 2), 0);
@@ -225,7 +202,7 @@ static void test_mux22_a_held_send_is_cancelled_by_its_id(void **state)
 
     UNUSED_STATE;
     team_open((struct team_rig_config){0});
-    reset_of(0, NDIS_STATUS_RESET_START, 0);
+    card_reset(0, NDIS_STATUS_RESET_START, 0);
     chain = chain_of_flows(0, 3);
     NDIS_SET_NET_BUFFER_LIST_CANCEL_ID(chain, &others);
     NDIS_SET_NET_BUFFER_LIST_CANCEL_ID(chain->Next, &ours);
@@ -233,7 +210,7 @@ static void test_mux22_a_held_send_is_cancelled_by_its_id(void **state)
     NdisCancelSendNetBufferLists(rig.p.binding, &ours);
     assert_int_equal(rig.p.completed_count, 1);
     assert_int_equal(rig.p.completed[0].status, NDIS_STATUS_SEND_ABORTED);
-    reset_of(0, NDIS_STATUS_RESET_END, NDIS_STATUS_SUCCESS);
+    card_reset(0, NDIS_STATUS_RESET_END, NDIS_STATUS_SUCCESS);
     assert_true(path_wait(&rig.p, &rig.p.completed_count, 3, 5));
     assert_int_equal(rig.p.completed[1].status, NDIS_STATUS_SUCCESS);
     assert_int_equal(rig.p.completed[2].status, NDIS_STATUS_SUCCESS);
@@ -247,7 +224,7 @@ static void test_gen4_held_sends_end_when_the_team_pauses(void **state)
     UNUSED_STATE;
     team_open((struct team_rig_config){0});
     a = rig.team;
-    reset_of(0, NDIS_STATUS_RESET_START, 0);
+    card_reset(0, NDIS_STATUS_RESET_START, 0);
     NdisSendNetBufferLists(rig.p.binding, chain_of_flows(0, 3), 0, 0);
     assert_int_equal(rig.p.completed_count, 0);
     a->driver->chars.PauseHandler(a->context, NULL);
@@ -255,7 +232,7 @@ static void test_gen4_held_sends_end_when_the_team_pauses(void **state)
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(rig.p.completed[i].status, NDIS_STATUS_PAUSED);
     a->driver->chars.RestartHandler(a->context, NULL);
-    reset_of(0, NDIS_STATUS_RESET_END, NDIS_STATUS_SUCCESS);
+    card_reset(0, NDIS_STATUS_RESET_END, NDIS_STATUS_SUCCESS);
     assert_int_equal(team_send_wire(1, 9), 0);
     team_close();
 }

@@ -94,6 +94,37 @@ static void test_mux24_a_member_pulled_out_by_surprise_is_left(void **state)
     team_close();
 }
 
+/* The n-th thing that the driver asks for while a card joins is refused, for every n there is: the
+ * card joins all the same or it does not, and what it had taken is given back. */
+static void test_a_member_that_gets_no_memory_is_refused(void **state)
+{
+    struct nt_owner *owner;
+    unsigned refused = 0;
+    bool asked = true;
+
+    UNUSED_STATE;
+    team_open((struct team_rig_config){.cards = 1});
+    card_plug(1);
+    owner = nt_driver_owner(rig.team_driver);
+    for (uint64_t n = 1; asked; n++) {
+        uint64_t before = nt_ledger_total(owner);
+
+        nt_fail_at(owner, n);
+        refused += card_join(1) < 0;
+        asked = nt_allocations_asked(owner) >= n;
+        nt_fail_at(owner, 0);
+        if (rig.card[1].member)
+            card_leave(1);
+        assert_int_equal(nt_ledger_total(owner), before);
+    }
+    assert_true(refused >= 2); /* of what an announcement takes */
+    assert_int_equal(card_join(1), 0);
+    card_link(0, false);
+    assert_int_equal(team_send_wire(1, 1), 1);
+    assert_int_equal(rig.card[1].announced, 1);
+    team_close();
+}
+
 static void test_mux27_the_interface_stack_names_the_members(void **state)
 {
     uint32_t team, card[2];
@@ -145,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_mux2_the_last_member_ends_the_instance),
         cmocka_unit_test(test_mux25_members_come_and_go_and_nothing_is_left),
         cmocka_unit_test(test_mux24_a_member_pulled_out_by_surprise_is_left),
+        cmocka_unit_test(test_a_member_that_gets_no_memory_is_refused),
         cmocka_unit_test(test_mux27_the_interface_stack_names_the_members),
         cmocka_unit_test(test_a_member_with_a_smaller_mtu_is_refused),
         cmocka_unit_test(test_the_team_halts_and_starts_with_its_members_open),

@@ -26,6 +26,7 @@ struct team_card { /* one NIC with its miniport */
     char name[16];
     bool member;   /* connected to the team's protocol */
     unsigned slot; /* of a member: the lowest that was free; the lowest usable one is preferred */
+    unsigned announced; /* announcements seen on its wire */
 };
 
 struct team_rig_config {
@@ -202,10 +203,39 @@ static inline void card_link(unsigned i, bool up)
     nt_loop_call(0, loop_nothing, NULL); /* the call that has told NDIS is over */
 }
 
+/* ---- In a member's name --------------------------------------------------------------------- */
+
+static inline void card_status(unsigned card, NDIS_STATUS code, void *buffer, ULONG bytes)
+{
+    ndis_bindings_status(
+        rig.card[card].adapter,
+        &(NDIS_STATUS_INDICATION){.Header = {NDIS_OBJECT_TYPE_STATUS_INDICATION, 1,
+                                             NDIS_SIZEOF_STATUS_INDICATION_REVISION_1},
+                                  .SourceHandle = rig.card[card].adapter,
+                                  .StatusCode = code,
+                                  .StatusBuffer = buffer,
+                                  .StatusBufferSize = bytes});
+}
+
+static inline void card_reset(unsigned card, NDIS_STATUS code, NDIS_STATUS outcome)
+{
+    card_status(card, code, &outcome, code == NDIS_STATUS_RESET_END ? sizeof outcome : 0);
+}
+
+/* As if its miniport said so; the card's link stays as it is. */
+static inline void card_tell_link(unsigned card, bool up)
+{
+    NDIS_LINK_STATE l = {.Header = {NDIS_OBJECT_TYPE_DEFAULT, 1, NDIS_SIZEOF_LINK_STATE_REVISION_1},
+                         .MediaConnectState =
+                             up ? MediaConnectStateConnected : MediaConnectStateDisconnected};
+
+    card_status(card, NDIS_STATUS_LINK_STATE, &l, NDIS_SIZEOF_LINK_STATE_REVISION_1);
+}
+
 /* ---- The wires ------------------------------------------------------------------------------ */
 
-/* Next frame on that card's wire; 0 when none comes within `seconds`. */
-static inline uint32_t card_read(unsigned i, uint8_t *dst, uint32_t size, double seconds)
+/* Next frame on that card's wire, whatever it is; 0 when none comes within `seconds`. */
+static inline uint32_t card_read_any(unsigned i, uint8_t *dst, uint32_t size, double seconds)
 {
     struct frame_span span = {dst, size};
     struct port_buffer b = {.spans = &span, .span_count = 1};
@@ -220,6 +250,30 @@ static inline uint32_t card_read(unsigned i, uint8_t *dst, uint32_t size, double
         if (path_now() >= until)
             return 0;
         poll(&fd, 1, 10);
+    }
+}
+
+/* What the team broadcasts when another member comes into use: Ethernet, RARP request; own address
+ * and IPv4 address of sender and of target; padding. */
+static const uint8_t team_announcement[60] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0, 0, 0, 0, 1,    0x80, 0x35, 0, 1, 8, 0, 6, 4, 0,
+    3,    0x02, 0,    0,    0,    0,    1,    0, 0, 0, 0, 0x02, 0,    0,    0, 0, 1, 0, 0, 0, 0};
+
+/* Next one that is no announcement; announcements are counted. */
+static inline uint32_t card_read(unsigned i, uint8_t *dst, uint32_t size, double seconds)
+{
+    double until = path_now() + seconds;
+    uint32_t len;
+
+    for (;;) {
+        double left = until - path_now();
+
+        len = card_read_any(i, dst, size, left > 0 ? left : 0);
+        if (len < 14 || dst[12] != 0x80 || dst[13] != 0x35)
+            return len;
+        assert_int_equal(len, sizeof team_announcement);
+        assert_memory_equal(dst, team_announcement, sizeof team_announcement);
+        rig.card[i].announced++;
     }
 }
 
