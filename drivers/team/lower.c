@@ -330,7 +330,8 @@ static void wait_idle(struct team_member *m)
     NdisReleaseSpinLock(&t->lock);
     team_update(t);
     NdisAcquireSpinLock(&t->lock);
-    while (m->sends || m->lent || m->requests || (t->use & TEAM_BIT(m))) {
+    while (m->sends || m->lent || m->requests || (t->use & TEAM_BIT(m)) ||
+           InterlockedCompareExchange(&m->passing, 0, 0) > 0) {
         NdisReleaseSpinLock(&t->lock);
         NdisMSleep(200);
         NdisAcquireSpinLock(&t->lock);
@@ -433,6 +434,8 @@ VOID NTAPI TeamStatusEx(NDIS_HANDLE ProtocolBindingContext,
     if (news)
         team_changed(t);
     NdisReleaseSpinLock(&t->lock);
+    if (StatusIndication->StatusCode == NDIS_STATUS_RESET_START)
+        team_tx_settle(m); /* none comes late and overtakes what is thrown back */
     if (news)
         team_update(t);
 }

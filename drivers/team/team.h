@@ -31,9 +31,13 @@
  *   go on:  held sends are passed down; one that asks what its member lacks is failed
  *
  * Sends are also held while a member in use resets, and what the reset threw back is sent again, in
- * the order in which it came: each send has a number, in its reserved word while it is ours. (A
- * send on its way down at the very moment of a reset may still overtake one that the reset throws
- * back.)
+ * the order in which it came: each send has a number, in its reserved word while it is ours. A send
+ * on its way down when a reset begins would overtake what is thrown back: so the reset is let begin
+ * only when nobody is on the way into the member any more (m->passing). That wait has an end, as
+ * the one on the way may be who told of the reset: a second, and at DISPATCH_LEVEL, where it cannot
+ * sleep, a millisecond. Out of order can be only a send that takes longer from us to the member,
+ * and what a reset throws back of a member that had lost its flows unable to complete (its link was
+ * down): that goes behind what its flows have sent since.
  *
  * Offload. The team offers what all members in use have in common, in both views (hardware,
  * current), and nothing that is switched off on the team, whatever a member was told. A member's
@@ -134,6 +138,7 @@ struct team_member {
     NDIS_OFFLOAD hardware, current;
     struct team_ability ability;       /* of current */
     ULONG sends, lent, requests;       /* not yet back; none is left when it closes */
+    LONG passing;                      /* threads that hand sends down to it; interlocked */
     NET_PNP_EVENT_NOTIFICATION *event; /* pause or power: completed when sends are back */
 
     NDIS_HANDLE announce_pool; /* constant while not Free, as announcement is */
@@ -295,6 +300,9 @@ MINIPORT_CANCEL_SEND TeamCancelSend;
 PROTOCOL_SEND_NET_BUFFER_LISTS_COMPLETE TeamSendNetBufferListsComplete;
 void team_tx_drain(struct team *t); /* passes held sends down, if they may go. No lock */
 void team_tx_close(struct team *t); /* later sends and held ones fail with NDIS_STATUS_PAUSED */
+/* Sends are held: those that other threads hand down to the member are with it on return, unless
+ * that takes a second (at DISPATCH_LEVEL a millisecond). No lock. */
+void team_tx_settle(struct team_member *m);
 
 /* rx.c */
 PROTOCOL_RECEIVE_NET_BUFFER_LISTS TeamReceiveNetBufferLists;

@@ -98,8 +98,10 @@ static void sort_one(struct team *t, struct pass *p, NET_BUFFER_LIST *nbl)
         fail(&p->failed, nbl, NDIS_STATUS_RESOURCES);
     } else {
         m->sends++;
-        if (!(p->members & TEAM_BIT(m)))
+        if (!(p->members & TEAM_BIT(m))) {
             team_queue_init(&p->to[m->slot]);
+            InterlockedIncrement(&m->passing);
+        }
         p->members |= TEAM_BIT(m);
         team_queue_add(&p->to[m->slot], nbl);
     }
@@ -118,16 +120,31 @@ static void sort(struct team *t, struct pass *p, struct team_queue *q)
     team_queue_init(q);
 }
 
-/* No lock: the sends counted keep each member open. */
+/* No lock: who passes is counted, and that keeps each member open. */
 static void pass_down(struct team *t, struct pass *p, ULONG flags)
 {
     for (ULONG i = 0; i < TEAM_MEMBERS_MAX; i++) {
-        if (p->members & 1u << i)
-            NdisSendNetBufferLists(t->member[i].binding, p->to[i].first, NDIS_DEFAULT_PORT_NUMBER,
-                                   flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL);
+        if (!(p->members & 1u << i))
+            continue;
+        NdisSendNetBufferLists(t->member[i].binding, p->to[i].first, NDIS_DEFAULT_PORT_NUMBER,
+                               flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL);
+        InterlockedDecrement(&t->member[i].passing);
     }
     complete(t, &p->failed,
              flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL ? NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL : 0);
+}
+
+void team_tx_settle(struct team_member *m)
+{
+    enum { SPINS = 100, SPIN_US = 10, SLEEPS = 1000, SLEEP_US = 1000 };
+    ULONG limit = NDIS_CURRENT_IRQL() == PASSIVE_LEVEL ? SPINS + SLEEPS : SPINS;
+
+    for (ULONG i = 0; i < limit && InterlockedCompareExchange(&m->passing, 0, 0) > 0; i++) {
+        if (i < SPINS)
+            NdisStallExecution(SPIN_US);
+        else
+            NdisMSleep(SLEEP_US);
+    }
 }
 
 static void queue_of_chain(struct team_queue *q, NET_BUFFER_LIST *first)

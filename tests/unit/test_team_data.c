@@ -195,6 +195,70 @@ static void test_mux23_what_a_reset_throws_back_is_sent_again(void **state)
     team_close();
 }
 
+/* A sender that stands between the team and the first card, and a reset that is told meanwhile. */
+static struct {
+    _Atomic(bool) inside, go, told;
+} between;
+
+static void stand_below(void *arg, struct ndis_adapter *a, NET_BUFFER_LIST *first)
+{
+    (void)arg, (void)first;
+    if (a != rig.card[0].adapter || atomic_exchange(&between.inside, true))
+        return;
+    while (!between.go)
+        usleep(100);
+}
+
+static void *send_one(void *arg)
+{
+    NdisSendNetBufferLists(rig.p.binding, arg, 0, 0);
+    return NULL;
+}
+
+static void *tell_reset(void *arg)
+{
+    KIRQL irql = PASSIVE_LEVEL;
+
+    KeRaiseIrql(arg ? DISPATCH_LEVEL : PASSIVE_LEVEL, &irql);
+    card_reset(0, NDIS_STATUS_RESET_START, 0);
+    KeLowerIrql(irql);
+    between.told = true;
+    return NULL;
+}
+
+/* A reset begins once senders on their way down have arrived, so that it throws back all that they
+ * brought or nothing. At DISPATCH_LEVEL it cannot wait for long. */
+static void test_mux23_a_reset_lets_senders_arrive(void **state)
+{
+    static const struct ndis_observer observer = {.send = stand_below};
+    static char dispatch;
+
+    UNUSED_STATE;
+    for (unsigned at_dispatch = 0; at_dispatch < 2; at_dispatch++) {
+        pthread_t sender, resetter;
+        uint8_t frame[TEAM_FRAME];
+        bool told;
+
+        between.inside = between.go = between.told = false;
+        team_open((struct team_rig_config){.observer = &observer});
+        team_frame(frame, false, 1, 1);
+        pthread_create(&sender, NULL, send_one, path_nbl(&rig.p, frame, sizeof frame, NULL, 0));
+        team_until(between.inside);
+        pthread_create(&resetter, NULL, tell_reset, at_dispatch ? &dispatch : NULL);
+        for (unsigned ms = 0; ms < (at_dispatch ? 5000 : 30) && !between.told; ms++)
+            usleep(1000);
+        told = between.told;
+        between.go = true;
+        pthread_join(sender, NULL);
+        pthread_join(resetter, NULL);
+        assert_int_equal(told, at_dispatch);
+        card_reset(0, NDIS_STATUS_RESET_END, NDIS_STATUS_SUCCESS);
+        assert_int_equal(team_wire_of(frame, sizeof frame), 0);
+        assert_true(path_wait(&rig.p, &rig.p.completed_count, 1, 5));
+        team_close();
+    }
+}
+
 static void test_mux22_a_held_send_is_cancelled_by_its_id(void **state)
 {
     static int ours, others;
@@ -470,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_mux23_sends_wait_while_a_member_resets),
         cmocka_unit_test(test_mux23_a_failed_reset_moves_the_flows),
         cmocka_unit_test(test_mux23_what_a_reset_throws_back_is_sent_again),
+        cmocka_unit_test(test_mux23_a_reset_lets_senders_arrive),
         cmocka_unit_test(test_mux22_a_held_send_is_cancelled_by_its_id),
         cmocka_unit_test(test_gen4_held_sends_end_when_the_team_pauses),
         cmocka_unit_test(test_mux17_out_of_band_data_goes_down_unchanged),
