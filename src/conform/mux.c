@@ -171,17 +171,32 @@ bool mux_common_differs(struct rig *r, const NDIS_OFFLOAD *team, unsigned cards,
 
 /* ---- In a member's name --------------------------------------------------------------------- */
 
+static NDIS_STATUS_INDICATION indication(const struct rig *r, unsigned card, NDIS_STATUS code,
+                                         void *buffer, ULONG bytes)
+{
+    return (NDIS_STATUS_INDICATION){.Header = {NDIS_OBJECT_TYPE_STATUS_INDICATION,
+                                               NDIS_STATUS_INDICATION_REVISION_1,
+                                               NDIS_SIZEOF_STATUS_INDICATION_REVISION_1},
+                                    .SourceHandle = r->card[card].adapter,
+                                    .StatusCode = code,
+                                    .StatusBuffer = buffer,
+                                    .StatusBufferSize = bytes};
+}
+
 void mux_indicate(struct rig *r, unsigned card, NDIS_STATUS code, void *buffer, ULONG bytes)
 {
-    NDIS_STATUS_INDICATION s = {.Header = {NDIS_OBJECT_TYPE_STATUS_INDICATION,
-                                           NDIS_STATUS_INDICATION_REVISION_1,
-                                           NDIS_SIZEOF_STATUS_INDICATION_REVISION_1},
-                                .SourceHandle = r->card[card].adapter,
-                                .StatusCode = code,
-                                .StatusBuffer = buffer,
-                                .StatusBufferSize = bytes};
+    NDIS_STATUS_INDICATION s = indication(r, card, code, buffer, bytes);
 
     ndis_bindings_status(r->card[card].adapter, &s);
+}
+
+void mux_report(struct rig *r, unsigned card, const NDIS_OFFLOAD *current)
+{
+    NDIS_OFFLOAD copy = *current;
+    NDIS_STATUS_INDICATION s = indication(r, card, NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG, &copy,
+                                          NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
+
+    NdisMIndicateStatusEx(r->card[card].adapter, &s);
 }
 
 void mux_reset_begins(struct rig *r, unsigned card)

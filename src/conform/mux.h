@@ -35,6 +35,8 @@ bool mux_common_differs(struct rig *r, const NDIS_OFFLOAD *team, unsigned cards,
 
 /* As if that member's NDIS said so. */
 void mux_indicate(struct rig *r, unsigned card, NDIS_STATUS code, void *buffer, ULONG bytes);
+/* The member's miniport indicates that as its current configuration. */
+void mux_report(struct rig *r, unsigned card, const NDIS_OFFLOAD *current);
 /* NDIS_STATUS_RESET_END with that outcome; NDIS_STATUS_RESET_START. */
 void mux_reset_begins(struct rig *r, unsigned card);
 void mux_reset_ends(struct rig *r, unsigned card, NDIS_STATUS outcome);

@@ -18,6 +18,38 @@ static void *least_of_one(const void *offload, NDIS_OFFLOAD *copy)
     return copy;
 }
 
+enum { LEAST_OF_ONE = 1, LATE = 2 };
+
+/* Mode LATE: what a member's configuration becomes while it resets, heard when the reset is over.
+ */
+static struct {
+    bool resetting, kept;
+    NDIS_STATUS_INDICATION s;
+    NDIS_OFFLOAD offload;
+} late;
+
+/* TRUE: it is kept. */
+static bool hear_late(const NDIS_STATUS_INDICATION *s)
+{
+    if (s->StatusCode == NDIS_STATUS_RESET_START)
+        late.resetting = true;
+    if (s->StatusCode != NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG || !late.resetting)
+        return false;
+    late.s = *s;
+    memcpy(&late.offload, s->StatusBuffer, NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
+    late.s.StatusBuffer = &late.offload;
+    late.kept = true;
+    return true;
+}
+
+static void hear_kept(NDIS_HANDLE context)
+{
+    late.resetting = false;
+    if (late.kept)
+        lower.StatusHandlerEx(context, &late.s);
+    late.kept = false;
+}
+
 static VOID NTAPI HearStatus(NDIS_HANDLE ProtocolBindingContext,
                              PNDIS_STATUS_INDICATION StatusIndication)
 {
@@ -27,9 +59,13 @@ static VOID NTAPI HearStatus(NDIS_HANDLE ProtocolBindingContext,
 
     if (s.StatusCode == NDIS_STATUS_LINK_STATE)
         link_is_down = link->MediaConnectState != MediaConnectStateConnected;
-    if (s.StatusCode == NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG && fault->mode)
+    if (s.StatusCode == NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG && fault->mode == LEAST_OF_ONE)
         s.StatusBuffer = least_of_one(s.StatusBuffer, &copy);
+    if (fault->mode == LATE && hear_late(&s))
+        return;
     lower.StatusHandlerEx(ProtocolBindingContext, &s);
+    if (s.StatusCode == NDIS_STATUS_RESET_END && fault->mode == LATE)
+        hear_kept(ProtocolBindingContext);
 }
 
 static NDIS_STATUS NTAPI Bind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE BindContext,
@@ -39,7 +75,7 @@ static NDIS_STATUS NTAPI Bind(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE Bin
     NDIS_OFFLOAD copy;
 
     has_left = false;
-    if (p.DefaultOffloadConfiguration && fault->mode)
+    if (p.DefaultOffloadConfiguration && fault->mode == LEAST_OF_ONE)
         p.DefaultOffloadConfiguration = least_of_one(p.DefaultOffloadConfiguration, &copy);
     return lower.BindAdapterHandlerEx(ProtocolDriverContext, BindContext, &p);
 }
@@ -65,8 +101,10 @@ static NDIS_STATUS NTAPI RegisterLower(NDIS_HANDLE ProtocolDriverContext,
 
 #define LOWER .imports = {{"NdisRegisterProtocolDriver", (void *)RegisterLower}}
 
-FAULT("MUX-8", mux_least_count_lost, "a large send of one segment is passed down", .mode = 1,
-      LOWER);
+FAULT("MUX-8", mux_least_count_lost, "a large send of one segment is passed down",
+      .mode = LEAST_OF_ONE, LOWER);
+FAULT("MUX-8", mux_limit_late, "large sends that wait for a member go beyond its new limit",
+      .mode = LATE, LOWER);
 
 /* ---- Down ----------------------------------------------------------------------------------- */
 

@@ -170,6 +170,14 @@ static void send_large(struct rig *r, enum large_kind kind, uint32_t payload, ui
     rig_send_only(r, nbl);
 }
 
+static void send_each(struct rig *r, const bool kinds[LARGE_KINDS])
+{
+    for (enum large_kind k = LARGE_V1; k < LARGE_KINDS; k++) {
+        if (kinds[k])
+            send_large(r, k, PAYLOAD, MSS);
+    }
+}
+
 static void send_unfinished(struct rig *r, unsigned proto)
 {
     struct frame_recipe f = packet_recipe(r, 4, proto, 100);
@@ -209,10 +217,7 @@ CHECK("MUX-6", nothing_goes_to_a_path_that_lacks_it)
     before = r->main.completed_count;
     send_unfinished(r, 6);
     send_unfinished(r, 17);
-    for (enum large_kind k = LARGE_V1; k < LARGE_KINDS; k++) {
-        if (kinds[k])
-            send_large(r, k, PAYLOAD, MSS);
-    }
+    send_each(r, kinds);
     mux_send(r, 1, 1); /* behind them */
     about(r, "checksums and large sends asked for after the failover to a member without offload");
     expect_equal(r, "NBLs that reached that member with an offload asked", seen[1].asking, 0);
@@ -220,6 +225,26 @@ CHECK("MUX-6", nothing_goes_to_a_path_that_lacks_it)
     expect_equal(r, "frames on its wire with a wrong checksum or too long", bad, 0);
     expect(r, rig_wait(r, &r->main.completed_count, before + 3, 2), "sends", "completed",
            "%u of them", r->main.completed_count - before);
+}
+
+/* What waits for the member while it resets was within its report, and is beyond it afterwards. */
+static void send_over_a_shrinking_limit(struct rig *r, const bool kinds[LARGE_KINDS])
+{
+    const NDIS_OFFLOAD before = rig_member_offload(r, 0).current;
+    NDIS_OFFLOAD less = before;
+
+    less.LsoV1.IPv4.MaxOffLoadSize = MIN_OF(less.LsoV1.IPv4.MaxOffLoadSize, PAYLOAD - 1u);
+    less.LsoV2.IPv4.MaxOffLoadSize = MIN_OF(less.LsoV2.IPv4.MaxOffLoadSize, PAYLOAD - 1u);
+    less.LsoV2.IPv6.MaxOffLoadSize = MIN_OF(less.LsoV2.IPv6.MaxOffLoadSize, PAYLOAD - 1u);
+    mux_reset_begins(r, 0);
+    send_each(r, kinds);
+    mux_report(r, 0, &less);
+    mux_reset_ends(r, 0, NDIS_STATUS_SUCCESS);
+    mux_send(r, 1, 1);
+    about(r, "large sends of %d bytes while member 0 resets, whose MaxOffLoadSize becomes %d",
+          PAYLOAD, PAYLOAD - 1);
+    expect_equal(r, "large sends at a member beyond its report", mux_seen(0)->large_wrong, 0);
+    mux_report(r, 0, &before);
 }
 
 CHECK("MUX-8", no_member_gets_more_than_it_reported)
@@ -240,11 +265,9 @@ CHECK("MUX-8", no_member_gets_more_than_it_reported)
         expect_equal(r, "large sends at a member beyond its report",
                      seen[0].large_wrong + seen[1].large_wrong, 0);
     }
+    send_over_a_shrinking_limit(r, kinds);
     mux_reset_begins(r, 0); /* what is sent now may wait, and the path is another when it goes */
-    for (enum large_kind k = LARGE_V1; k < LARGE_KINDS; k++) {
-        if (kinds[k])
-            send_large(r, k, PAYLOAD, MSS);
-    }
+    send_each(r, kinds);
     mux_reset_ends(r, 0, NDIS_STATUS_HARD_ERRORS);
     mux_send(r, 1, 1);
     about(r, "large sends while member 0 resets, which then fails over to one without offload");
