@@ -85,9 +85,9 @@ def bad_checksums():
 class Stream(threading.Thread):
     """One end of one connection: sends until told to stop, or receives to the end, and digests."""
 
-    def __init__(self, connection, sends, stop, pace=0):
+    def __init__(self, connection, sends, stop, pace=0, patience=PATIENCE):
         super().__init__(daemon=True)
-        connection.settimeout(PATIENCE)
+        connection.settimeout(patience)  # of a block, however slowly it goes
         self.connection, self.sends, self.stop, self.pace = connection, sends, stop, pace
         self.digest, self.bytes, self.error = hashlib.blake2b(), 0, None
         self.start()

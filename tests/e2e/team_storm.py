@@ -87,8 +87,15 @@ def udp_bad_checksums():
     return int(values[names.index("InCsumErrors")]) + int(six["Udp6InCsumErrors"])
 
 
-def connect(host, peer):
-    """Both kinds of flow of this end: the near side connects, the far side listens."""
+def mac(interface):
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+        s.bind((interface, 0))
+        return s.getsockname()[4].hex(":")
+
+
+def connect(interface, host, peer):
+    """Both kinds of flow of this end: the near side connects, the far side listens. Returns once the peer has said
+    its MAC address, and knows ours: a neighbour that is lost and found lets datagrams overtake those that waited."""
     stop = threading.Event()
     tcp, udp, listeners = [], [], []
     if host == FAR:
@@ -99,12 +106,16 @@ def connect(host, peer):
         endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         endpoint.bind((NET[family][0] % host, UDP_PORT + i))
         udp.append((endpoint, (NET[family][0] % peer, UDP_PORT + i) if out == (host == NEAR) else None))
+    print(mac(interface), flush=True)
+    there = sys.stdin.readline().strip()
+    for pattern, _, _ in NET.values():
+        ip("neigh", "replace", pattern % peer, "lladdr", there, "dev", interface, "nud", "permanent")
     print("ready", flush=True)
     sys.stdin.readline()
     for i, (family, out) in enumerate(FLOWS):
         connection = listeners[i].accept()[0] if listeners else \
             socket.create_connection((NET[family][0] % FAR, TCP_PORT + i), PATIENCE)
-        tcp.append(Stream(connection, out == (host == NEAR), stop, pace=0.002))
+        tcp.append(Stream(connection, out == (host == NEAR), stop, pace=0.002, patience=6 * PATIENCE))
     return stop, tcp, [Datagrams(endpoint, to, stop) for endpoint, to in udp]
 
 
@@ -122,7 +133,7 @@ def end(host, interface):
     sys.stdin.readline()
     hurry_tcp()
     configure(interface, host)
-    stop, tcp, udp = connect(host, NEAR + FAR - host)
+    stop, tcp, udp = connect(interface, host, NEAR + FAR - host)
     print("ready", flush=True)
     for line in sys.stdin:
         if line == "stop\n":
@@ -215,9 +226,12 @@ class Storm:
 
     # -- Events
 
-    def act(self, action, who=None, **fields):
+    def say(self, action, who, what=""):
         if VERBOSE:
-            print(f"{time.monotonic() - self.start:8.3f} {action} {who.name if who else 'team'}", file=sys.stderr)
+            print(f"{time.monotonic() - self.start:8.3f} {action} {who.name if who else 'team'} {what}", file=sys.stderr)
+
+    def act(self, action, who=None, **fields):
+        self.say(action, who)
         self.control.do("adapter", who.name if who else None, action=action, **fields)
 
     def link(self):
@@ -261,11 +275,8 @@ class Storm:
     def set(self, card=None):
         values = {self.rng.choice(sorted(KEYWORDS)): self.rng.choice(["on", "off"])
                   for _ in range(self.rng.randint(1, 3))}
-        if VERBOSE:
-            print(f"{time.monotonic() - self.start:8.3f} set {card.name if card else 'team'} {values}", file=sys.stderr)
+        self.say("set", card, values)
         answer = self.control.ask("set", card.name if card else None, values=values)
-        if VERBOSE and not answer["ok"]:
-            print(answer["error"], file=sys.stderr)
         if answer["ok"] and not card:
             self.off |= {k: v == "off" for k, v in values.items()}
 
@@ -304,7 +315,8 @@ class Storm:
             return None
         views = [self.offers(c) for c in use]
         team = self.offers()
-        want = [common([v[0] for v in views]), common([v[1] for v in views], [k for k, off in self.off.items() if off])]
+        off = [k for k, is_off in self.off.items() if is_off]
+        want = [common([v[0] for v in views]), common([v[1] for v in views], off)]
         return None if team == want else f"hardware and current are {team}, want {want}"
 
     def settle(self):
@@ -358,14 +370,15 @@ def check_ends(near, far):
 def check_ledger(text):
     """Sections "counters...:" of longshore's report: what went into NDIS has come back."""
     for section in text.split("counters")[1:]:
-        counts = {(w[0], w[1]): int(w[2]) for w in map(str.split, section.splitlines()[1:]) if len(w) == 3 and w[2].isdigit()}
+        words = [w for w in map(str.split, section.splitlines()[1:]) if len(w) == 3 and w[2].isdigit()]
+        counts = {(room, name): int(value) for room, name, value in words}
         for went, back in (("tx_nbls", "tx_completed"), ("rx_nbls", "rx_returned")):
             went, back = counts.get(("ndis", went), 0), counts.get(("ndis", back), 0)
             assert went == back, f"{went} NBLs, {back} came back: {section}"
 
 
 def make_switch(policy):
-    ip("link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+    ip("link", "add", "br0", "address", "02:00:00:00:00:fe", "type", "bridge", "mcast_snooping", "0")
     for wire in WITHHOLD:
         ip("tuntap", "add", f"w{wire}", "mode", "tap")
         ip("link", "set", f"w{wire}", "master", "br0", "up")
@@ -375,8 +388,12 @@ def make_switch(policy):
 
 def run(storm, events, sniffers):
     near, far = storm.ends
+    addresses = []
     for e in (far, near):
         e.say("go")
+        addresses.append(e.line())
+    for e, address in zip((near, far), addresses):
+        e.say(address.strip())
         assert e.line() == "ready\n"
     storm.settle()
     for e in (far, near):
