@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the suite against every faulty twin: twins DRIVER.inf [--team TEAM.inf] [--only
- * ID,GROUP,...] [--sample] [--verbose] [--html FILE, of the last run]. Twins of group MUX are made
- * of the team's driver, over members of DRIVER.inf; without --team they are left out. A twin is
- * caught when the suite names its row; it may name the rows that the twin says break with it, and
- * no other. Ends with a line that says how many of how many checks have a twin that makes them
- * fail. Exit 0: all caught, all variants hold, no check without a twin; 1 otherwise.
+ * Runs the suite against every faulty twin (usage: below). Twins of group MUX are made of the
+ * team's driver, over members of the card's; without --team they are left out. A twin is caught
+ * when the suite names its row; it may name the rows that the twin says break with it, and no
+ * other. Ends with a line that says how many of how many checks have a twin that makes them fail.
  */
 #include "edge.h"
 
 #include "conform/report.h"
 
+#include <getopt.h>
 #include <strings.h>
 
 extern const struct fault __start_faults[];
@@ -199,29 +198,68 @@ static unsigned without_twin(const struct tally *t, bool team)
     return n;
 }
 
+static const char help[] =
+    "usage: twins CARD.inf [--team TEAM.inf] [--only GROUP|ID,...] [--sample] [--verbose] [--html "
+    "FILE]\n\n"
+    "Runs the whole suite on each faulty twin of the drivers, and says whether the check that the "
+    "fault\n"
+    "is meant for, and no unrelated one, fails. --only: the twins of these; --sample: one of each\n"
+    "group; --verbose: with the suite's report; --html: the last run's report as a page.\n\n"
+    "Exit status: 0 every twin caught, 1 some are not, 2 could not run.\n";
+
+struct options {
+    struct suite_config *card, *team;
+    const char *only;
+    bool sample, verbose;
+};
+
+/* False: the arguments make no sense. */
+static bool parse(struct options *o, int argc, char **argv)
+{
+    static const struct option longs[] = {{"team", required_argument, NULL, 't'},
+                                          {"only", required_argument, NULL, 'o'},
+                                          {"sample", no_argument, NULL, 's'},
+                                          {"verbose", no_argument, NULL, 'v'},
+                                          {"html", required_argument, NULL, 'h'},
+                                          {"help", no_argument, NULL, '?'},
+                                          {0}};
+    int opt;
+
+    while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        if (opt == 't')
+            o->team->inf = optarg;
+        else if (opt == 'o')
+            o->only = optarg;
+        else if (opt == 's')
+            o->sample = true;
+        else if (opt == 'v')
+            o->verbose = true;
+        else if (opt == 'h')
+            html = optarg;
+        else
+            return false;
+    }
+    o->card->inf = argv[optind];
+    return optind + 1 == argc;
+}
+
 int main(int argc, char **argv)
 {
     /* More at once than processors: a broken driver makes checks wait. */
-    struct suite_config config = {
-        .inf = argc > 1 ? argv[1] : "", .seed = 1, .time_factor = 1, .jobs = 8};
+    struct suite_config config = {.seed = 1, .time_factor = 1, .jobs = 8};
     struct suite_config team = {.seed = 1, .time_factor = 1, .jobs = 8, .member_count = 2};
-    bool sample = false, verbose = false;
-    const char *only = NULL;
+    struct options o = {.card = &config, .team = &team};
     struct tally t = {0};
     struct why why = {0};
     unsigned bare = 0, checks = 0;
+    bool whole;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    for (int i = 2; i < argc; i++) {
-        sample |= strcmp(argv[i], "--sample") == 0;
-        verbose |= strcmp(argv[i], "--verbose") == 0;
-        if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
-            only = argv[++i];
-        if (strcmp(argv[i], "--team") == 0 && i + 1 < argc)
-            team.inf = argv[++i];
-        if (strcmp(argv[i], "--html") == 0 && i + 1 < argc)
-            html = argv[++i];
+    if (!parse(&o, argc, argv)) {
+        fputs(help, stderr);
+        return 2;
     }
+    whole = !o.only && !o.sample;
     team.member[0].inf = team.member[1].inf = config.inf;
     if (suite_find_image(&config, false, &why) < 0 ||
         (team.inf && suite_find_image(&team, false, &why) < 0)) {
@@ -230,18 +268,17 @@ int main(int argc, char **argv)
     }
     for (const struct fault *f = __start_faults; f < __stop_faults; f++) {
         const struct requirement *q = row_of(f);
-
         const struct suite_config *c = is_team(q) ? &team : &config;
 
-        if ((only && q && !in_list(only, q)) || (sample && !sampled(f)) || !c->inf)
+        if ((o.only && q && !in_list(o.only, q)) || (o.sample && !sampled(f)) || !c->inf)
             continue;
         edge_under_test(c->image);
         if (!f->id)
-            try_variant(c, f, &t, verbose);
-        else if (try_twin(c, f, &t, verbose) < 0)
+            try_variant(c, f, &t, o.verbose);
+        else if (try_twin(c, f, &t, o.verbose) < 0)
             return 2;
     }
-    if (!only && !sample)
+    if (whole)
         bare = without_twin(&t, team.inf != NULL);
     for (unsigned i = 0; check_at(i); i++)
         checks += check_at(i)->run != NULL;
@@ -249,7 +286,7 @@ int main(int argc, char **argv)
            t.caught, t.twins - t.caught, t.astray);
     if (t.variants)
         printf(", %u of %u variants hold", t.variants - t.broken, t.variants);
-    if (!only && !sample)
+    if (whole)
         printf(", %u checks without a twin", bare);
     putchar('\n');
     return t.twins && t.caught == t.twins && !t.astray && !t.broken && !bare ? 0 : 1;
