@@ -173,6 +173,7 @@ struct ndis_adapter {
     /* oid.c */
     struct list requests; /* queue: one at a time at the miniport */
     struct ndis_oid *current_request;
+    _Atomic(unsigned) finishing; /* were current, and what they set is not noted yet */
     struct list direct;              /* direct requests at the miniport */
     _Atomic(int64_t) oid_workers;    /* queued to hand requests on */
     ULONG multicast_set;             /* addresses the miniport was last given */

@@ -67,6 +67,15 @@ static NDIS_STATUS bad_length(NDIS_OID_REQUEST *r, ULONG needed)
     return NDIS_STATUS_INVALID_LENGTH;
 }
 
+/* What the miniport may indicate by (GEN-30): more as soon as it is asked for, since the miniport
+ * may act before its completion is noted here; nothing, once that is what was agreed. */
+static void note_filter(struct ndis_adapter *a, uint32_t filter)
+{
+    if (!filter && atomic_load(&a->packet_filter))
+        atomic_store(&a->filter_cleared_ns, nt_now_ns());
+    atomic_store(&a->packet_filter, filter);
+}
+
 static NDIS_STATUS take_value(struct ndis_adapter *a, struct ndis_binding *from,
                               NDIS_OID_REQUEST *r, struct ndis_combined *out)
 {
@@ -89,6 +98,8 @@ static NDIS_STATUS take_value(struct ndis_adapter *a, struct ndis_binding *from,
             a->admin_filter = value;
         out->value = united_filter(a);
     }
+    if (!lookahead && out->value)
+        note_filter(a, out->value);
     pthread_spin_unlock(&a->lock);
     out->bytes = sizeof(out->value);
     return NDIS_STATUS_SUCCESS;
@@ -161,9 +172,11 @@ void ndis_filter_done(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OI
     pthread_spin_lock(&a->lock);
     if (!accepted) {
         put_back(a, from, oid, c);
+        if (oid == OID_GEN_CURRENT_PACKET_FILTER)
+            note_filter(a, a->filter_set);
     } else if (oid == OID_GEN_CURRENT_PACKET_FILTER) {
         a->filter_set = c->value;
-        atomic_store(&a->packet_filter, c->value);
+        note_filter(a, c->value);
     } else if (oid == OID_GEN_CURRENT_LOOKAHEAD) {
         a->lookahead_set = c->value;
     } else {
@@ -174,13 +187,15 @@ void ndis_filter_done(struct ndis_adapter *a, struct ndis_binding *from, NDIS_OI
 
 static NDIS_STATUS set_filter(struct ndis_adapter *a, ULONG filter)
 {
-    NDIS_STATUS status = ndis_oid_internal(a, NdisRequestSetInformation,
-                                           OID_GEN_CURRENT_PACKET_FILTER, &filter, sizeof(filter));
+    NDIS_STATUS status;
 
-    if (status == NDIS_STATUS_SUCCESS) {
+    if (filter)
+        note_filter(a, filter);
+    status = ndis_oid_internal(a, NdisRequestSetInformation, OID_GEN_CURRENT_PACKET_FILTER, &filter,
+                               sizeof(filter));
+    if (status == NDIS_STATUS_SUCCESS)
         a->filter_set = filter;
-        atomic_store(&a->packet_filter, filter);
-    }
+    note_filter(a, a->filter_set);
     return status;
 }
 

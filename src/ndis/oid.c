@@ -31,6 +31,7 @@ struct ndis_oid {
     bool returned;  /* the handler has */
     bool completed; /* status is known */
     bool reached, late;
+    bool was_current;
 };
 
 static __thread unsigned nested;
@@ -133,6 +134,14 @@ static void copy_back(struct ndis_oid *o)
             o->request->DATA.SET_INFORMATION.InformationBufferLength;
 }
 
+/* a->lock held: the next request may go to the miniport. */
+static void end_current(struct ndis_adapter *a, struct ndis_oid *o)
+{
+    a->current_request = NULL;
+    o->was_current = true;
+    atomic_fetch_add(&a->finishing, 1);
+}
+
 static void finish(struct ndis_oid *o)
 {
     struct ndis_adapter *a = o->adapter;
@@ -148,6 +157,8 @@ static void finish(struct ndis_oid *o)
         ndis_filter_done(a, o->from, o->request->DATA.SET_INFORMATION.Oid, o->combined, ok);
     if (o->keywords)
         ndis_keywords_done(a, o->keywords, ok);
+    if (o->was_current)
+        atomic_fetch_sub(&a->finishing, 1);
     observe(a, o->request, o->status, o->reached);
     o->done(o->arg, o->request, o->status);
     free(o->combined);
@@ -241,7 +252,7 @@ static bool returned(struct ndis_oid *o, NDIS_STATUS status, const char *handler
     }
     finished = o->completed;
     if (finished && a->current_request == o)
-        a->current_request = NULL;
+        end_current(a, o);
     if (finished)
         list_unlink(&o->link);
     pthread_spin_unlock(&a->lock);
@@ -426,7 +437,7 @@ VOID NTAPI NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_
         o->status = Status;
         finished = o->returned;
         if (finished)
-            a->current_request = NULL;
+            end_current(a, o);
     }
     pthread_spin_unlock(&a->lock);
     if (!known) {
@@ -613,7 +624,8 @@ void ndis_oid_drain(struct ndis_adapter *a)
         o = NULL; /* still inside its handler */
     if (o) {
         list_unlink(&o->link);
-        a->current_request = NULL;
+        if (a->current_request == o)
+            end_current(a, o);
     }
     pthread_spin_unlock(&a->lock);
     if (!o)

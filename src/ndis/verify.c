@@ -133,7 +133,7 @@ void ndis_verify_may_indicate(struct ndis_adapter *a)
         state != NDIS_ADAPTER_RUNNING)
         return;
     /* A frame may be on its way up while the set that stops it completes elsewhere. */
-    cleared = atomic_load_explicit(&a->filter_cleared_ns, memory_order_relaxed);
+    cleared = atomic_load(&a->filter_cleared_ns);
     if (cleared && nt_now_ns() - cleared < FILTER_GRACE_NS)
         return;
     if (ndis_verify_tell(a, NDIS_V_FILTER))
@@ -149,11 +149,11 @@ static bool verdict_expected(struct ndis_adapter *a)
     if (likely(atomic_load_explicit(&a->rx_validation, memory_order_relaxed)))
         return true;
     pthread_spin_lock(&a->lock);
-    on = a->current_request !=
-             NULL || /* perhaps the very set: the miniport has acted, NDIS not yet noted it */
+    /* Perhaps it is the very set: the miniport has acted, NDIS not yet noted it. */
+    on = a->current_request != NULL || atomic_load(&a->finishing) > 0 ||
          (a->encapsulation_set && (a->encapsulation.IPv4.Enabled == NDIS_OFFLOAD_SET_ON ||
                                    a->encapsulation.IPv6.Enabled == NDIS_OFFLOAD_SET_ON));
-    if (on && !a->current_request)
+    if (on && !a->current_request && atomic_load(&a->finishing) == 0)
         atomic_store_explicit(&a->rx_validation, true, memory_order_relaxed);
     pthread_spin_unlock(&a->lock);
     return on;
@@ -215,10 +215,6 @@ void ndis_verify_request_done(struct ndis_adapter *a, const NDIS_OID_REQUEST *r)
 {
     if (r->RequestType != NdisRequestSetInformation)
         return;
-    if (r->DATA.SET_INFORMATION.Oid == OID_GEN_CURRENT_PACKET_FILTER) {
-        if (atomic_load(&a->packet_filter) == 0)
-            atomic_store(&a->filter_cleared_ns, nt_now_ns());
-    } else if (r->DATA.SET_INFORMATION.Oid == OID_OFFLOAD_ENCAPSULATION) {
+    if (r->DATA.SET_INFORMATION.Oid == OID_OFFLOAD_ENCAPSULATION)
         atomic_store(&a->rx_validation, false);
-    }
 }
