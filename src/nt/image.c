@@ -26,7 +26,13 @@ struct nt_image {
     uint32_t function_count;
 };
 
-static const struct nt_image *images[IMAGES_MAX];
+/* Where images lie. Fault handlers look here while others load and unload, so they touch an image
+ * only once its range says that they are in it. start 0: nothing; written last, taken away first.
+ */
+static struct place {
+    const struct nt_image *image;
+    uintptr_t start, bytes;
+} places[IMAGES_MAX];
 
 /* LeakSanitizer, when it is there: what only the image's variables point to is not leaked. */
 void __lsan_register_root_region(const void *p, size_t size) __attribute__((weak));
@@ -53,9 +59,12 @@ static bool enlist(const struct nt_image *i)
     for (unsigned n = 0; n < IMAGES_MAX; n++) {
         const struct nt_image *expected = NULL;
 
-        if (__atomic_compare_exchange_n(&images[n], &expected, i, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED))
-            return true;
+        if (!__atomic_compare_exchange_n(&places[n].image, &expected, i, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_RELAXED))
+            continue;
+        __atomic_store_n(&places[n].bytes, i->pe.image_size, __ATOMIC_RELEASE);
+        __atomic_store_n(&places[n].start, (uintptr_t)i->memory, __ATOMIC_RELEASE);
+        return true;
     }
     return false;
 }
@@ -64,11 +73,11 @@ static bool enlist(const struct nt_image *i)
 static bool delist(const struct nt_image *i)
 {
     for (unsigned n = 0; n < IMAGES_MAX; n++) {
-        const struct nt_image *expected = i;
-
-        if (__atomic_compare_exchange_n(&images[n], &expected, NULL, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED))
-            return true;
+        if (__atomic_load_n(&places[n].image, __ATOMIC_ACQUIRE) != i)
+            continue;
+        __atomic_store_n(&places[n].start, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&places[n].image, NULL, __ATOMIC_RELEASE);
+        return true;
     }
     return false;
 }
@@ -76,10 +85,11 @@ static bool delist(const struct nt_image *i)
 const struct nt_image *nt_image_at(uintptr_t address)
 {
     for (unsigned n = 0; n < IMAGES_MAX; n++) {
-        const struct nt_image *i = __atomic_load_n(&images[n], __ATOMIC_ACQUIRE);
+        uintptr_t start = __atomic_load_n(&places[n].start, __ATOMIC_ACQUIRE);
 
-        if (i && address - (uintptr_t)i->memory < i->pe.image_size)
-            return i;
+        if (start && address - start < __atomic_load_n(&places[n].bytes, __ATOMIC_ACQUIRE) &&
+            start == __atomic_load_n(&places[n].start, __ATOMIC_ACQUIRE))
+            return __atomic_load_n(&places[n].image, __ATOMIC_ACQUIRE);
     }
     return NULL;
 }

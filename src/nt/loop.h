@@ -27,6 +27,7 @@ struct nt_loop {
     int sleeping; /* atomic: in epoll with a timeout; a kick must write evfd */
     int work;     /* atomic: queues want a look */
     int stop;     /* atomic */
+    int added;    /* atomic: watches so far */
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a DPC or service routine has ended */

@@ -154,6 +154,8 @@ static void bury_watches(struct nt_loop *l)
 
 static void loop_watches(struct nt_loop *l, const struct epoll_event *events, int count)
 {
+    /* What the kernel reports was added before; sanitizers do not know that of epoll. */
+    __atomic_load_n(&l->added, __ATOMIC_ACQUIRE);
     for (int i = 0; i < count; i++) {
         struct nt_watch *w = events[i].data.ptr;
 
@@ -373,6 +375,7 @@ int nt_watch_add(unsigned loop, int fd, void (*fn)(void *arg), void *arg, struct
         return -ENOMEM;
     *w = (struct nt_watch){.loop = l, .fd = fd, .fn = fn, .arg = arg};
     *out = w; /* before it can be called */
+    __atomic_fetch_add(&l->added, 1, __ATOMIC_RELEASE);
     err = watch_poll(w, true);
     if (err) {
         *out = NULL;
