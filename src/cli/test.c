@@ -20,6 +20,7 @@ static void usage(FILE *to)
             "  --member CARD.inf    an intermediate driver: a card of ours, with that driver, that "
             "it stands on.\n"
             "                       Given once: two of them; given up to four times: one each\n"
+            "  --withhold LIST      features the card does not offer (each member's card)\n"
             "  --only ID,GROUP,...  these requirements (\"LSO1,ENC-14\")\n"
             "  --tier N             requirements up to tier N\n"
             "  --seed N             order of checks and random input; printed, default the time\n"
@@ -41,6 +42,7 @@ static void usage(FILE *to)
 enum {
     OPT_DRIVER = 256,
     OPT_MEMBER,
+    OPT_WITHHOLD,
     OPT_ONLY,
     OPT_TIER,
     OPT_SEED,
@@ -60,6 +62,7 @@ enum {
 static const struct option options[] = {
     {"driver", required_argument, NULL, OPT_DRIVER},
     {"member", required_argument, NULL, OPT_MEMBER},
+    {"withhold", required_argument, NULL, OPT_WITHHOLD},
     {"only", required_argument, NULL, OPT_ONLY},
     {"tier", required_argument, NULL, OPT_TIER},
     {"seed", required_argument, NULL, OPT_SEED},
@@ -130,6 +133,9 @@ static bool take_option(struct wanted *w, int o)
         return cli_build(optarg, &w->build);
     case OPT_MEMBER:
         return take_member(&w->suite, optarg);
+    case OPT_WITHHOLD:
+        w->suite.withhold = optarg;
+        return true;
     case OPT_ONLY:
         w->suite.only = optarg;
         return check_names(optarg);

@@ -147,6 +147,17 @@ static void first_finding(void *arg, const struct finding *f)
         snprintf(the_look->finding, sizeof the_look->finding, "%s %.380s", f->rule, f->text);
 }
 
+/* What the cards do not offer: not asked for where there is none. */
+static int withheld(const struct suite_config *config, uint64_t *mask, struct why *why)
+{
+    if (!config->withhold)
+        return 0;
+    if (!the_look->hardware && config->member_count == 0)
+        return why_set(why, -EINVAL, "%s: drives no card of ours, which could lack %s",
+                       config->inf, config->withhold);
+    return nic_features_parse(config->withhold, mask, why);
+}
+
 /* The adapter of an intermediate driver starts when its members come. */
 static NDIS_STATUS start(const struct suite_config *config, struct registry *registry,
                          const char *service, struct ndis_adapter *a, struct why *why)
@@ -159,7 +170,8 @@ static NDIS_STATUS start(const struct suite_config *config, struct registry *reg
         struct card_plan plan = {
             .suite = config, .registry = registry, .earlier = cards, .index = i};
 
-        if (card_plug(&cards[i], &plan, why) < 0)
+        if (withheld(config, &plan.nic.features_withheld, why) < 0 ||
+            card_plug(&cards[i], &plan, why) < 0)
             return NDIS_STATUS_FAILURE;
     }
     if (card_name_device(registry, service, a) < 0)
@@ -193,8 +205,8 @@ static int look_at(const struct suite_config *config, struct why *why)
     registry_set_system(registry);
     finding_set_sink(first_finding, NULL);
     r = suite_find_model(config, &inf, &model, &the_look->hardware, why);
-    if (r < 0 || (r = nt_fault_install(why)) < 0 || (r = nt_start(1, why)) < 0 ||
-        (r = ndis_start(why)) < 0)
+    if (r < 0 || (r = withheld(config, &nic.features_withheld, why)) < 0 ||
+        (r = nt_fault_install(why)) < 0 || (r = nt_start(1, why)) < 0 || (r = ndis_start(why)) < 0)
         return r;
     snprintf(the_look->adapter, sizeof the_look->adapter, "%s", model.description);
     adapter.key = registry_open(registry, RIG_CLASS_KEY, true);

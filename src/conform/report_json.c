@@ -126,6 +126,8 @@ void report_json(FILE *to, const struct suite_result *s)
     cJSON_AddStringToObject(o, "driver", s->config->image);
     cJSON_AddStringToObject(o, "adapter", s->adapter);
     cJSON_AddBoolToObject(o, "hardware", s->hardware);
+    if (s->config->withhold)
+        cJSON_AddStringToObject(o, "withheld", s->config->withhold);
     cJSON_AddStringToObject(o, "seed", seed); /* 64 bits: more than a JSON number holds */
     cJSON_AddBoolToObject(o, "strict", s->config->strict);
     cJSON_AddNumberToObject(o, "seconds", s->seconds);

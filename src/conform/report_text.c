@@ -163,9 +163,10 @@ void report_text(FILE *to, const struct suite_result *s)
     fprintf(to, "%s (%s)", s->adapter, s->config->image);
     for (unsigned i = 0; i < s->config->member_count; i++)
         fprintf(to, "%s%s", i ? ", " : " over ", s->config->member[i].image);
-    fprintf(to, "%s, seed %llu\n",
+    fprintf(to, "%s%s%s, seed %llu\n",
             s->hardware ? "" : ", a software miniport: nothing below it is looked at",
-            (unsigned long long)s->config->seed);
+            s->config->withhold ? ", card without " : "",
+            s->config->withhold ? s->config->withhold : "", (unsigned long long)s->config->seed);
     tell_imports(to, s);
     tell_groups(to, s);
     fprintf(to,

@@ -106,6 +106,16 @@ static void set_keywords(struct rig *r)
     }
 }
 
+void rig_withhold(struct rig *r, const char *features, struct nic_config *nic)
+{
+    struct why why = {0};
+    uint64_t mask = 0;
+
+    if (features && nic_features_parse(features, &mask, &why) < 0)
+        cannot(r, "%s", why.text);
+    nic->features_withheld |= mask;
+}
+
 static void plug_card(struct rig *r)
 {
     struct nic_config nic = {
@@ -113,9 +123,8 @@ static void plug_card(struct rig *r)
     struct why why = {0};
 
     memcpy(nic.mac, r->mac, 6);
-    if (r->config.withhold &&
-        nic_features_parse(r->config.withhold, &nic.features_withheld, &why) < 0)
-        cannot(r, "%s", why.text);
+    rig_withhold(r, r->suite->withhold, &nic);
+    rig_withhold(r, r->config.withhold, &nic);
     if (port_open("cable", &r->wire, &why) < 0)
         cannot(r, "%s", why.text);
     r->far = port_cable_peer(r->wire);
@@ -315,6 +324,15 @@ struct ndis_offload_state rig_offload(const struct rig *r)
     memset(&s, 0, sizeof s);
     ndis_adapter_offload(r->adapter, &s);
     return s;
+}
+
+bool rig_offers(const struct rig *r)
+{
+    static const NDIS_OFFLOAD nothing;
+    struct ndis_offload_state s = rig_offload(r);
+    size_t from = offsetof(NDIS_OFFLOAD, Checksum), to = offsetof(NDIS_OFFLOAD, Flags);
+
+    return memcmp((char *)&s.hardware + from, (const char *)&nothing + from, to - from) != 0;
 }
 
 /* ---- Waiting -------------------------------------------------------------------------------- */

@@ -244,6 +244,8 @@ NDIS_OFFLOAD_PARAMETERS rig_parameters(void); /* revision 1, every field 0 */
 /* What the adapter registered and last indicated, as NDIS keeps it: hardware and current. Zeroes
  * when it registered none. */
 struct ndis_offload_state rig_offload(const struct rig *r);
+/* The hardware lists something. */
+bool rig_offers(const struct rig *r);
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 

@@ -12,6 +12,8 @@ enum { RIG_TAG = 0x47495252 };
 /* rig.c: a finding of the runtime goes to the suite. arg: the rig. */
 struct finding;
 void rig_rule_broken(void *arg, const struct finding *f);
+/* The card does not offer these either; NULL: none. */
+void rig_withhold(struct rig *r, const char *features, struct nic_config *nic);
 /* rig_protocol.c */
 void protocol_register(struct rig *r, struct rig_protocol *p, const char *name, bool quiet);
 void protocol_deregister(struct rig_protocol *p);

@@ -82,16 +82,6 @@ int card_name_device(struct registry *registry, const char *service, const struc
 
 /* ---- All of them ---------------------------------------------------------------------------- */
 
-static void withhold(struct rig *r, const char *features, struct nic_config *nic)
-{
-    struct why why = {0};
-    uint64_t mask = 0;
-
-    if (features && nic_features_parse(features, &mask, &why) < 0)
-        cannot(r, "%s", why.text);
-    nic->features_withheld |= mask;
-}
-
 static void plug(struct rig *r, unsigned i)
 {
     struct card_plan plan = {
@@ -104,8 +94,9 @@ static void plug(struct rig *r, unsigned i)
                 .link_down = r->config.link_down || r->config.member_link_down[i]}};
     struct why why = {0};
 
-    withhold(r, r->config.withhold, &plan.nic);
-    withhold(r, r->config.member_withhold[i], &plan.nic);
+    rig_withhold(r, r->suite->withhold, &plan.nic);
+    rig_withhold(r, r->config.withhold, &plan.nic);
+    rig_withhold(r, r->config.member_withhold[i], &plan.nic);
     r->card_count = i + 1;
     if (card_plug(&r->card[i], &plan, &why) < 0)
         cannot(r, "%s", why.text);

@@ -418,38 +418,79 @@ static unsigned jobs_of(const struct suite_config *config)
     return MIN_OF(jobs, (unsigned)JOBS_MAX);
 }
 
-int suite_run(const struct suite_config *config, struct suite_result **out, struct why *why)
+/* Everything that is queued; the result is whole then. */
+static int run_queue(struct run *run, struct why *why)
 {
-    struct run run = {.result = result_new(config), .job_count = jobs_of(config)};
+    struct suite_result *s = run->result;
     double began = rig_now();
-    int err = suite_look(run.result, why);
+    int err = run_all(run, why);
 
     if (err < 0)
-        goto fail;
+        return err;
+    for (unsigned i = 0; i < s->row_count; i++) {
+        settle(&s->rows[i], s->config->strict);
+        s->verdicts[s->rows[i].verdict]++;
+    }
+    s->checks_run = run->done - run->not_tried;
+    s->seconds = rig_now() - began;
+    return 0;
+}
+
+static int run_chosen(struct run *run, struct why *why)
+{
+    int err = suite_look(run->result, why);
+
+    if (err < 0)
+        return err;
+    choose(run);
+    if (run->queued == 0)
+        return why_set(why, -ENODATA,
+                       "nothing to check: nothing that was asked for has a check");
+    shuffle(run, run->result->config->seed);
+    return run_queue(run, why);
+}
+
+static struct run run_new(const struct suite_config *config)
+{
+    struct run run = {.result = result_new(config), .job_count = jobs_of(config)};
+
     run.queue = calloc(run.result->row_count, sizeof *run.queue);
     invariant(run.queue);
-    choose(&run);
-    if (run.queued == 0) {
-        err = why_set(why, -ENODATA, "nothing to check: nothing that was asked for has a check");
-        goto fail;
-    }
-    shuffle(&run, config->seed);
-    err = run_all(&run, why);
+    return run;
+}
+
+static int run_end(struct run *run, int err, struct suite_result **out)
+{
+    free(run->queue);
+    *out = err < 0 ? NULL : run->result;
     if (err < 0)
-        goto fail;
-    for (unsigned i = 0; i < run.result->row_count; i++) {
-        settle(&run.result->rows[i], config->strict);
-        run.result->verdicts[run.result->rows[i].verdict]++;
-    }
-    run.result->checks_run = run.done - run.not_tried;
-    run.result->seconds = rig_now() - began;
-    *out = run.result;
-    free(run.queue);
-    return 0;
-fail:
-    free(run.queue);
-    suite_free(run.result);
+        suite_free(run->result);
     return err;
+}
+
+int suite_run(const struct suite_config *config, struct suite_result **out, struct why *why)
+{
+    struct run run = run_new(config);
+
+    return run_end(&run, run_chosen(&run, why), out);
+}
+
+int suite_try(const struct suite_config *config, const struct check *check,
+              struct suite_result **out, struct why *why)
+{
+    const struct requirement *q = catalogue_find(check->id);
+    struct run run = run_new(config);
+
+    invariant(q);
+    for (unsigned i = 0; i < run.result->row_count; i++)
+        run.result->rows[i] = (struct suite_row){.q = catalogue_at(i),
+                                                 .verdict = VERDICT_LEFT_OUT,
+                                                 .evidence_tail = &run.result->rows[i].evidence};
+    run.queue[0] = &run.result->rows[catalogue_index(q)];
+    run.queue[0]->check = check;
+    run.queue[0]->verdict = VERDICT_PASS;
+    run.queued = 1;
+    return run_end(&run, run_queue(&run, why), out);
 }
 
 static void free_evidence(struct suite_evidence *v)

@@ -40,6 +40,7 @@ struct suite_config {
     unsigned jobs;       /* children at once; 0: one per processor */
     unsigned tier;       /* rows up to this tier; 0: all */
     const char *only;    /* ids and groups, comma separated; NULL: all */
+    const char *withhold; /* features that no card offers, by name; NULL: none */
     bool strict;         /* NDIS in strict mode, and warnings count as findings */
     bool lenient;        /* D-27: a configuration that is not indicated is a warning */
     double time_factor;  /* for time limits; 1 */
@@ -107,6 +108,11 @@ struct suite_result {
  * DriverEntry or MiniportInitializeEx fails, crashes or does not return, nothing chosen has a
  * check. */
 int suite_run(const struct suite_config *config, struct suite_result **out, struct why *why);
+/* One check alone, which need not be of the suite: tests that are more than a check (tests/unit).
+ * What it says stands in its id's row. */
+struct check;
+int suite_try(const struct suite_config *config, const struct check *check,
+              struct suite_result **out, struct why *why);
 void suite_free(struct suite_result *s);
 /* Findings there are, warnings in strict mode among them. */
 unsigned suite_findings(const struct suite_result *s);

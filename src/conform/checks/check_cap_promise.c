@@ -74,6 +74,7 @@ CHECK("CAP-12", tags_in_one_form_or_the_other)
                    "with tags in the data (0x4) or out of band (0x8)", "0x%x",
                    view_encapsulation(p));
     }
+    need(r, r->comparisons > 0, "an offload of sends");
 }
 
 CHECK("CAP-13", llc_snap)

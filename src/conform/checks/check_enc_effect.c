@@ -12,7 +12,7 @@ enum {
 static void open_idle(struct rig *r)
 {
     rig_open(r, &(struct rig_config){.no_activate = true});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
 }
 
 CHECK("ENC-14", indicated_to_every_binding)
@@ -66,7 +66,7 @@ CHECK("ENC-16", off_is_silent_and_remembers)
     NDIS_OFFLOAD before, after;
 
     rig_open(r, NULL);
-    need(r, rig_has_wire(r) && rig_offload(r).present, "task offload of a network card");
+    need(r, rig_has_wire(r) && rig_offers(r), "task offload of a network card");
     for (enum setting s = SETTING_IP4; s <= SETTING_UDP6; s++) {
         before = config_hardware(r);
         setting_set(r, s, directions[s] & setting_of(&before, s));
@@ -124,7 +124,7 @@ CHECK("ENC-22", works_again_after_reset)
     NDIS_OFFLOAD_ENCAPSULATION e;
 
     rig_open(r, NULL);
-    need(r, rig_has_wire(r) && rig_offload(r).present, "task offload of a network card");
+    need(r, rig_has_wire(r) && rig_offers(r), "task offload of a network card");
     before = config_now(r);
     for (unsigned i = 0; i < 2; i++) {
         about(r, "reset");

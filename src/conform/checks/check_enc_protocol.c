@@ -56,7 +56,7 @@ CHECK("ENC-18", no_requests_after_a_failed_set)
                                         NDIS_STATUS_FAILURE, NDIS_STATUS_RESOURCES};
 
     rig_open(r, &(struct rig_config){.no_bind = true});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     rig_bind_other(r);
     for (unsigned i = 0; i < ARRAY_LEN(codes); i++) {
         ndis_set_refusal(OID_OFFLOAD_ENCAPSULATION, codes[i]);
@@ -100,7 +100,7 @@ CHECK("ENC-19", asks_for_what_is_listed)
     unsigned any = 0;
 
     rig_open(r, &(struct rig_config){.no_bind = true, .keywords = setting_keywords("0")});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     hardware = config_now(r);
     for (enum setting s = 0; s < SETTINGS; s++)
         need(r, !setting_of(&hardware, s), "keywords that switch offload off");
@@ -131,7 +131,7 @@ CHECK("ENC-19", asks_for_what_is_listed)
 CHECK("ENC-24", never_asked_when_disabled)
 {
     rig_open(r, &(struct rig_config){.no_bind = true});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     stack_disable_offload(r, 1);
     stack_bind(r);
     about(r, "DisableTaskOffload = 1");

@@ -13,7 +13,7 @@ enum {
 static void open_idle(struct rig *r)
 {
     rig_open(r, &(struct rig_config){.no_activate = true});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
 }
 
 static void expect_record(struct rig *r, struct rig_protocol *p,
@@ -111,7 +111,7 @@ CHECK("ENC-25", change_from_below_is_recorded_and_passed_on)
     unsigned from;
 
     rig_open(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     from = r->main.status_count;
     memset(&s, 0, sizeof s);
     s.Header.Type = NDIS_OBJECT_TYPE_STATUS_INDICATION;

@@ -19,7 +19,7 @@ static const char everything[] = "csum,guest_csum,host_tso4,host_tso6";
 static void open_idle(struct rig *r)
 {
     rig_open(r, &(struct rig_config){.no_activate = true});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
 }
 
 /* First the overlying protocol binds and activates, then the test protocol takes its place. What
@@ -30,7 +30,7 @@ static const NDIS_OFFLOAD_ENCAPSULATION *open_after_protocol(struct rig *r)
     const NDIS_OFFLOAD_ENCAPSULATION *set;
 
     rig_open(r, &(struct rig_config){.no_activate = true, .no_bind = true});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     stack_bind(r);
     set = stack_activation(r);
     if (set)
@@ -69,7 +69,7 @@ static unsigned active(struct rig *r)
 CHECK("ENC-1", handled_where_offload_is_offered)
 {
     rig_open(r, &(struct rig_config){.no_activate = true});
-    if (rig_offload(r).present) {
+    if (rig_offers(r)) {
         NDIS_STATUS status = rig_activate(r, ON, ON);
 
         about(r, "an adapter that offers task offload");
@@ -251,7 +251,7 @@ CHECK("ENC-9", what_nothing_lists_is_refused)
     unsigned before;
 
     rig_open(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     before = active(r);
     for (unsigned i = 0; i < ARRAY_LEN(types); i++) {
         NDIS_OFFLOAD_ENCAPSULATION e = one_type(types[i], HEADER_PLAIN);

@@ -37,7 +37,7 @@ CHECK("MUX-3", members_in_use_have_it_in_common)
         else
             rig_reopen(r, &config);
         if (i == 0)
-            need(r, rig_offload(r).present, "task offload");
+            need(r, rig_offers(r), "task offload");
         expect_offers_common(r, lacks[i]);
     }
 }
@@ -61,7 +61,7 @@ CHECK("MUX-4", a_members_own_change_is_the_teams)
 
     rig_need_members(r, 2);
     rig_open(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     seen = mux_watch(r, 0);
     for (unsigned on = 0; on < 2; on++) {
         from = r->main.status_count;
@@ -98,7 +98,7 @@ CHECK("MUX-5", failover_tells_less_and_failback_more)
     unsigned from, used;
 
     mux_open_uneven(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     from = r->main.status_count;
     rig_member_link(r, 0, false);
     about(r, "the link of member 0, which has offload, goes down; member 1 has none");
@@ -138,7 +138,7 @@ CHECK("MUX-7", joining_and_leaving_change_the_ability)
     rig_open(r, &(struct rig_config){.members = 1,
                                      .member_withhold = {NULL, MUX_NO_OFFLOAD},
                                      .keywords = mux_spread});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
         NDIS_OFFLOAD before = rig_offload(r).hardware;
         unsigned from = r->main.status_count;
@@ -312,7 +312,7 @@ CHECK("MUX-15", only_the_virtual_adapters_own_indications)
 
     rig_need_members(r, 2);
     rig_open(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     from = r->main.status_count;
     rig_member_link(r, 1, false);
     rig_member_link(r, 1, true);
@@ -338,7 +338,7 @@ CHECK("MUX-16", encapsulation_changes_are_told)
     NDIS_OFFLOAD_ENCAPSULATION e;
 
     mux_open_uneven(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     for (unsigned up = 0; up < 2; up++) {
         unsigned from = r->main.status_count;
 

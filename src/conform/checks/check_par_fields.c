@@ -5,7 +5,7 @@
 static void open_offering(struct rig *r)
 {
     rig_open(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
 }
 
 /* The settings first..last stand at `want`, and act so where a wire shows it. */
@@ -102,7 +102,7 @@ CHECK("PAR-14", all_that_the_hardware_has_can_be_switched_on)
     NDIS_OFFLOAD hardware, now;
 
     rig_open(r, &(struct rig_config){.keywords = setting_keywords("0")});
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
     now = config_now(r);
     for (enum setting s = 0; s < SETTINGS; s++)
         need(r, !setting_of(&now, s), "keywords that switch offload off");
@@ -188,7 +188,7 @@ CHECK("PAR-20", receive_waits_for_activation)
     NDIS_OFFLOAD hardware;
 
     rig_open(r, &(struct rig_config){.no_activate = true});
-    need(r, rig_offload(r).present && rig_has_wire(r), "task offload of a network card");
+    need(r, rig_offers(r) && rig_has_wire(r), "task offload of a network card");
     hardware = config_hardware(r);
     for (enum setting s = SETTING_IP4; s <= SETTING_UDP6; s++) {
         setting_set(r, s, 0);

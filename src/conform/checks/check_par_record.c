@@ -9,7 +9,7 @@ enum { BYTES = NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1 };
 static void open_offering(struct rig *r)
 {
     rig_open(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
 }
 
 /* The keyword's value at the time of the first indication: the driver is still at it, or done. */

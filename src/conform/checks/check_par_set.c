@@ -10,7 +10,7 @@ enum { BYTES = NDIS_SIZEOF_OFFLOAD_PARAMETERS_REVISION_1, FAR = 64 };
 static void open_offering(struct rig *r)
 {
     rig_open(r, NULL);
-    need(r, rig_offload(r).present, "task offload");
+    need(r, rig_offers(r), "task offload");
 }
 
 /* All that a failed set must leave as it was. */
@@ -44,7 +44,7 @@ CHECK("PAR-1", handled_where_offload_is_offered)
     NDIS_OFFLOAD_PARAMETERS p = rig_parameters();
 
     rig_open(r, NULL);
-    if (rig_offload(r).present) {
+    if (rig_offers(r)) {
         NDIS_STATUS status = set_parameters(r, &p, BYTES, NULL);
 
         about(r, "an adapter that offers task offload");
@@ -247,7 +247,7 @@ CHECK("PAR-13", hardware_is_the_limit)
     absent = try_absent(r);
     for (unsigned i = 0; rig_has_wire(r) && i < ARRAY_LEN(cards); i++) {
         rig_reopen(r, &(struct rig_config){.withhold = cards[i]});
-        if (rig_offload(r).present)
+        if (rig_offers(r))
             absent += try_absent(r);
     }
     need(r, absent, "a card that lacks something");

@@ -68,6 +68,8 @@ CHECK("SEC-1", report_follows_the_card)
     need(r, rig_has_wire(r), "a network card below the driver");
     all = abilities(&watch_attributes()->hardware);
     need(r, all, "task offload");
+    if (r->suite->withhold)
+        skip(r, "the card is a lesser one already: compared is one that lacks nothing");
     for (unsigned i = 0; i < ARRAY_LEN(cards); i++) {
         rig_reopen(r, &(struct rig_config){.no_bind = true, .withhold = cards[i].name});
         about(r, "a card without %s", cards[i].name);
