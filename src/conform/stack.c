@@ -202,10 +202,7 @@ static const struct ndis_observer observer = {
 
 void stack_disable_offload(struct rig *r, uint32_t value)
 {
-    static const char key[] =
-        "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters";
-
-    reg_set_dword(registry_open(r->registry, key, true), "DisableTaskOffload", value);
+    reg_set_dword(registry_open(r->registry, STACK_PARAMETERS, true), "DisableTaskOffload", value);
 }
 
 void stack_bind(struct rig *r)

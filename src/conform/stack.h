@@ -23,6 +23,9 @@
 
 /* Binds; whether it took is in stack_running. May be called again after stack_unbind. */
 void stack_bind(struct rig *r);
+/* Where the protocol's own values stand. */
+#define STACK_PARAMETERS                                                                           \
+    "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters"
 /* Before stack_bind: value of DisableTaskOffload in the registry. */
 void stack_disable_offload(struct rig *r, uint32_t value);
 void stack_unbind(struct rig *r);

@@ -107,9 +107,11 @@ static void query_all_lengths(struct rig *r, NDIS_OID oid)
            "NDIS_STATUS_BUFFER_TOO_SHORT or NDIS_STATUS_INVALID_LENGTH", "%s", status_name(status));
     if (needed != 8 && is_too_short(status))
         expect_between(r, "BytesNeeded", written, needed, sizeof buffer);
+    memset(buffer, 0xee, sizeof buffer);
     status = rig_query(r, oid, buffer, sizeof buffer, &written);
-    if (status == NDIS_STATUS_SUCCESS)
-        expect_between(r, "BytesWritten", written, MIN_OF(needed, 4u), sizeof buffer);
+    if (status == NDIS_STATUS_SUCCESS &&
+        expect_between(r, "BytesWritten", written, MIN_OF(needed, 4u), sizeof buffer - 1))
+        expect_equal(r, "the byte behind those, 0xee before", buffer[written], 0xee);
 }
 
 static void set_too_short(struct rig *r, NDIS_OID oid)
@@ -131,7 +133,8 @@ CHECK("GEN-27", requests_say_what_they_wrote_or_need)
 {
     static const NDIS_OID unknown[] = {0xff010203, 0x12345678, 0xfc01ffff};
     static const NDIS_OID sets[] = {OID_GEN_CURRENT_PACKET_FILTER, OID_GEN_CURRENT_LOOKAHEAD,
-                                    OID_OFFLOAD_ENCAPSULATION, OID_TCP_OFFLOAD_PARAMETERS};
+                                    OID_802_3_MULTICAST_LIST, OID_OFFLOAD_ENCAPSULATION,
+                                    OID_TCP_OFFLOAD_PARAMETERS};
     const struct watch_attributes *a = watch_attributes();
     uint8_t buffer[64] = {0};
 

@@ -83,6 +83,10 @@ CHECK("KEY-24", disable_task_offload)
     stack_disable_offload(r, 0);
     stack_bind(r);
     expect_requests(r, absent, "DisableTaskOffload = 0");
+    stack_unbind(r);
+    reg_set_sz(registry_open(r->registry, STACK_PARAMETERS, true), "DisableTaskOffload", "1");
+    stack_bind(r);
+    expect_requests(r, absent, "DisableTaskOffload a text");
 }
 
 CHECK("KEY-25", enabled_offload_of_ipsec)

@@ -159,6 +159,19 @@ static void real_length(struct rig *r, const struct large_asked *a)
                      a->nbl->len - a->f.l3);
 }
 
+/* More than the buffer has: nobody can take that from there. */
+static void too_long(struct rig *r)
+{
+    struct frame_recipe recipe = large_recipe(r, LARGE_V1, 3600);
+    struct packet *k = large_template(LARGE_V1, &recipe);
+    const uint32_t lengths[] = {k->len - k->l3 + 1, k->len, k->len + 1460, 0xffff};
+
+    for (unsigned i = 0; i < ARRAY_LEN(lengths); i++) {
+        naive_put(k->bytes + k->l3 + 2, 2, lengths[i]);
+        large_refused(r, k, LARGE_V1, &(struct ask){.lso = large_ask(k, LARGE_V1, 1000)});
+    }
+}
+
 /* More bytes in the buffer than the IPv4 header speaks of: they are no data. */
 CHECK("LSO1-21", version_1_takes_the_length_from_the_ip_header)
 {
@@ -178,6 +191,7 @@ CHECK("LSO1-21", version_1_takes_the_length_from_the_ip_header)
         else
             expect_equal(r, "frames of a send that failed", c->count, 0);
     }
+    too_long(r);
     large_protocol(r, real_length);
 }
 

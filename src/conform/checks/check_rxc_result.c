@@ -30,6 +30,7 @@ static void build_zero_sum(struct rig *r, enum verdict_kind kind)
 CHECK("RXC-2", right_is_succeeded)
 {
     static const uint32_t sizes[] = {20, 21, 22, 23, 64, 255, 1000, 1400, 1439, 1440};
+    static const uint32_t jumbo[] = {1900, 1995, 1996, 1997, 3001, 4070, 8000, 8900};
 
     rig_open(r, NULL);
     VERDICT_EACH(r, kind)
@@ -46,6 +47,18 @@ CHECK("RXC-2", right_is_succeeded)
         build_zero_sum(r, kind);
         about(r, "%s, its sum is zero", verdict_kind_name(kind));
         expect_slot(r, slot_of(r), want, want);
+    }
+    rig_reopen(r, &(struct rig_config){.mtu = 9000});
+    VERDICT_EACH(r, kind)
+    {
+        for (unsigned i = 0; i < ARRAY_LEN(jumbo); i++) {
+            if (jumbo[i] + 80 > r->main.bind.MtuSize)
+                continue;
+            verdict_build(r, &k, kind, jumbo[i]);
+            about(r, "%s, %u bytes of payload, everything right", verdict_kind_name(kind),
+                  jumbo[i]);
+            expect_slot(r, slot_of(r), verdict_ok(kind), verdict_ok(kind));
+        }
     }
 }
 

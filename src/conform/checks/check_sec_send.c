@@ -75,17 +75,21 @@ CHECK("SEC-5", what_is_not_advertised_is_not_done)
 
 enum { LIES_SEEN = 1024, ADDRESSES_END = 12 };
 
+static unsigned lies_sent; /* since the wire was read */
+
 /* Whatever becomes of it: it comes back, and with a status that a send may have. */
 static void send_lie(struct rig *r, const uint8_t *bytes, uint32_t len, const struct ask *a)
 {
     struct outcome o = guard_send(r, bytes, len, a);
 
+    lies_sent += o.back && o.status == NDIS_STATUS_SUCCESS;
+
     if (o.back && o.status != NDIS_STATUS_SUCCESS)
         expect_status(r, "NBL status", o.status, FAIL_SEND);
 }
 
-/* What left meanwhile fits the link. */
-static void expect_short_frames(struct rig *r)
+/* What left meanwhile fits the link; how many frames. */
+static unsigned expect_short_frames(struct rig *r)
 {
     static struct rig_seen seen[LIES_SEEN];
     unsigned n = rig_wire_drain(r, seen, LIES_SEEN);
@@ -100,6 +104,17 @@ static void expect_short_frames(struct rig *r)
     }
     about_bytes(r, NULL, 0, 0, 0);
     rig_forget(r);
+    return n;
+}
+
+/* One of each that succeeded, and none of the others. */
+static void expect_frames_of_lies(struct rig *r)
+{
+    unsigned n = expect_short_frames(r);
+
+    about(r, "sends whose lengths or offsets lie");
+    expect_equal(r, "frames that left, of those that succeeded", n, lies_sent);
+    lies_sent = 0;
 }
 
 static void unfinished(struct rig *r, unsigned i, uint32_t payload, struct packet *k, struct ask *a)
@@ -126,7 +141,7 @@ static void lie_about_offsets(struct rig *r)
             about(r, "IPv%u TCP of %u bytes, TcpHeaderOffset %u", k.version, k.len, at);
             send_lie(r, k.bytes, k.len, &a);
         }
-        expect_short_frames(r);
+        expect_frames_of_lies(r);
     }
 }
 
@@ -142,7 +157,7 @@ static void cut_frames_short(struct rig *r)
                   k.proto == 6 ? "TCP" : "UDP");
             send_lie(r, k.bytes, len, &a);
         }
-        expect_short_frames(r);
+        expect_frames_of_lies(r);
     }
 }
 
@@ -165,7 +180,7 @@ static void lie_in_headers(struct rig *r)
             }
             k.bytes[at] = before;
         }
-        expect_short_frames(r);
+        expect_frames_of_lies(r);
     }
 }
 
@@ -194,6 +209,27 @@ static void lie_about_large_sends(struct rig *r)
     }
 }
 
+/* The buffer ends before what the request speaks of. */
+static void cut_large_sends_short(struct rig *r)
+{
+    static struct packet k;
+
+    for (enum large_kind kind = LARGE_V1; kind < LARGE_KINDS; kind++) {
+        struct frame_recipe recipe = large_recipe(r, kind, 3000);
+        struct ask a;
+
+        recipe.tcp_options = tcp_options_12;
+        recipe.tcp_options_len = sizeof tcp_options_12;
+        large_build(&k, kind, &recipe);
+        a = (struct ask){.lso = large_ask(&k, kind, 1000)};
+        for (uint32_t len = 1; len < k.payload; len++) {
+            about(r, "the first %u of %u header bytes of a %s", len, k.payload, large_name(kind));
+            send_lie(r, k.bytes, len, &a);
+        }
+        expect_frames_of_lies(r);
+    }
+}
+
 CHECK("SEC-6", lengths_are_checked_before_use)
 {
     static struct packet k;
@@ -205,6 +241,7 @@ CHECK("SEC-6", lengths_are_checked_before_use)
     lie_about_offsets(r);
     cut_frames_short(r);
     lie_in_headers(r);
+    cut_large_sends_short(r);
     lie_about_large_sends(r);
     recipe = packet_recipe(r, 4, 6, 100);
     packet_build(&k, &recipe);

@@ -140,6 +140,18 @@ CHECK("TXC-14", each_net_buffer_its_own)
     }
 }
 
+/* MDLs of one size each. */
+static const uint32_t *cut_up(uint32_t len, uint32_t size)
+{
+    static uint32_t splits[600];
+    uint32_t n = 0;
+
+    for (uint32_t at = size; at < len && n + 1 < ARRAY_LEN(splits); at += size)
+        splits[n++] = size;
+    splits[n] = 0;
+    return splits;
+}
+
 CHECK("TXC-15", whatever_the_mdls)
 {
     static const uint32_t none = UINT32_MAX;
@@ -150,6 +162,7 @@ CHECK("TXC-15", whatever_the_mdls)
                                          {39, 2, 9, 0}, /* inside the TCP header */
                                          {54, 1, 3, 5, 7, 11, 0},
                                          {60, none, none, 0}};
+    static const uint32_t pieces[] = {1, 2, 3, 7, 13, 64, 255};
 
     rig_open(r, NULL);
     need(r, lists_tcp(r), "TCP checksum");
@@ -163,6 +176,10 @@ CHECK("TXC-15", whatever_the_mdls)
             txc_try(r, k, ASK_TCP, &(struct ask){.splits = splits[i]});
             txc_try(r, k, ASK_TCP, &(struct ask){.splits = splits[i], .front = 1 + 13 * i});
         }
+        for (uint32_t at = 1; at < k->payload + 4; at++)
+            txc_try(r, k, ASK_TCP, &(struct ask){.splits = (uint32_t[]){at, 1, 2, 0}});
+        for (unsigned i = 0; i < ARRAY_LEN(pieces); i++)
+            txc_try(r, k, ASK_TCP, &(struct ask){.splits = cut_up(k->len, pieces[i])});
     }
 }
 
@@ -205,17 +222,19 @@ CHECK("TXC-17", tag_in_the_buffer)
 }
 
 /* The tag goes in; everything behind it is the frame with its checksum done. */
-static void try_oob_tag(struct rig *r, unsigned version)
+static void try_oob_tag(struct rig *r, unsigned version, const uint32_t *splits)
 {
     struct frame_recipe f = packet_recipe(r, version, 6, 223);
     struct packet *k = txc_packet(&f);
-    struct ask a = {.checksum = ask_checksum(k, ASK_TCP), .tag = ask_tag(5, 0x123)};
+    struct ask a = {
+        .checksum = ask_checksum(k, ASK_TCP), .tag = ask_tag(5, 0x123), .splits = splits};
     static struct packet want;
     struct rig_seen seen[4];
 
     memcpy(&want, k, sizeof want);
     packet_finish(&want, ASK_TCP);
-    about(r, "IPv%u TCP, tag of priority 5, VLAN 0x123 out of band", version);
+    about(r, "IPv%u TCP, tag of priority 5, VLAN 0x123 out of band, first MDL of %u bytes", version,
+          splits ? *splits : k->len);
     packet_send(r, k, &a);
     if (!expect_equal(r, "frames that left", rig_wire_drain(r, seen, 4), 1) ||
         !expect_equal(r, "length of the frame", seen[0].len, k->len + 4))
@@ -233,7 +252,9 @@ CHECK("TXC-18", tag_out_of_band)
         if (txc_lists(r, versions[v], 6) &&
             encapsulation(r, versions[v]) & NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB) {
             any = true;
-            try_oob_tag(r, versions[v]);
+            try_oob_tag(r, versions[v], NULL);
+            for (uint32_t at = 1; at < 60; at++)
+                try_oob_tag(r, versions[v], (uint32_t[]){at, 1, 0});
         }
     }
     need(r, any, "checksum of frames with a tag out of band");
