@@ -69,6 +69,8 @@ unsigned gen_left(struct rig *r, unsigned row, uint32_t *out, unsigned max)
         out[n] = gen_number(seen[i].bytes, seen[i].len, row);
         n += out[n] != UINT32_MAX;
     }
+    while (count)
+        free(seen[--count].bytes);
     return n;
 }
 

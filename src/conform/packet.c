@@ -151,33 +151,56 @@ void *ask_tag(unsigned priority, unsigned id)
     return i.Value;
 }
 
-static bool as_it_was(const NET_BUFFER_LIST *nbl, const struct packet *k, uint32_t front)
+static bool as_it_was(const NET_BUFFER_LIST *nbl, const struct packet *k, const struct ask *a)
 {
     const uint8_t *data = rig_nbl_bytes(nbl);
 
-    for (uint32_t i = 0; i < front; i++) {
+    for (uint32_t i = 0; i < a->front; i++) {
         if (data[i] != 0xee)
             return false;
     }
-    return memcmp(data + front, k->bytes, k->len) == 0;
+    for (uint32_t i = 0; i < a->back; i++) {
+        if (data[a->front + k->len + i] != 0xdd)
+            return false;
+    }
+    return memcmp(data + a->front, k->bytes, k->len) == 0;
+}
+
+static const struct ask nothing_asked;
+
+NET_BUFFER_LIST *packet_nbl(struct rig *r, const struct packet *k, const struct ask *how)
+{
+    static uint8_t padded[RIG_FRAME];
+    const struct ask *a = how ? how : &nothing_asked;
+    const uint8_t *bytes = k->bytes;
+    NET_BUFFER_LIST *nbl;
+
+    if (a->back) {
+        invariant(k->len + a->back <= sizeof padded);
+        memcpy(padded, bytes, k->len);
+        memset(padded + k->len, 0xdd, a->back);
+        bytes = padded;
+    }
+    nbl = rig_nbl(r, bytes, k->len + a->back, a->splits, a->front);
+    NET_BUFFER_DATA_LENGTH(nbl->FirstNetBuffer) = k->len;
+    nbl->NetBufferListInfo[TcpIpChecksumNetBufferListInfo] = a->checksum;
+    nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] = a->lso;
+    nbl->NetBufferListInfo[Ieee8021QNetBufferListInfo] = a->tag;
+    return nbl;
 }
 
 struct outcome packet_send(struct rig *r, const struct packet *k, const struct ask *how)
 {
-    struct ask none = {0};
-    const struct ask *a = how ? how : &none;
-    NET_BUFFER_LIST *nbl = rig_nbl(r, k->bytes, k->len, a->splits, a->front);
+    NET_BUFFER_LIST *nbl = packet_nbl(r, k, how);
     unsigned at = r->main.completed_count;
     struct outcome o = {0};
 
-    nbl->NetBufferListInfo[TcpIpChecksumNetBufferListInfo] = a->checksum;
-    nbl->NetBufferListInfo[TcpLargeSendNetBufferListInfo] = a->lso;
-    nbl->NetBufferListInfo[Ieee8021QNetBufferListInfo] = a->tag;
     o.back = rig_send(r, nbl, 1);
     if (o.back) {
         const struct rig_completed *c = &r->main.completed[at % RIG_RECORDS];
 
-        o = (struct outcome){true, c->status, c->lso, c->checksum, as_it_was(nbl, k, a->front)};
+        o = (struct outcome){true, c->status, c->lso, c->checksum,
+                             as_it_was(nbl, k, how ? how : &nothing_asked)};
     }
     return o;
 }

@@ -59,7 +59,7 @@ extern const uint8_t ip4_options_4[4], ip4_options_40[40], ip6_extension_8[8], i
 struct ask {
     void *checksum, *lso, *tag; /* slot values */
     const uint32_t *splits;     /* as rig_nbl has them */
-    uint32_t front;             /* unused bytes before the data */
+    uint32_t front, back;       /* unused bytes before and behind the data */
 };
 void *ask_checksum(const struct packet *k, unsigned what);
 void *ask_lso1(uint32_t mss, uint32_t tcp_offset);
@@ -72,7 +72,9 @@ struct outcome {
     uintptr_t lso, checksum; /* slots at completion */
     bool untouched;          /* the bytes are as they were */
 };
-/* Sends the packet in an NBL of its own and waits for it. how NULL: nothing asked. */
+/* An NBL of the packet that asks so. how NULL: nothing asked. */
+NET_BUFFER_LIST *packet_nbl(struct rig *r, const struct packet *k, const struct ask *how);
+/* Sends that one and waits for it. */
 struct outcome packet_send(struct rig *r, const struct packet *k, const struct ask *how);
 
 /* ---- Seen ----------------------------------------------------------------------------------- */

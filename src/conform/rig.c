@@ -118,8 +118,10 @@ void rig_withhold(struct rig *r, const char *features, struct nic_config *nic)
 
 static void plug_card(struct rig *r)
 {
-    struct nic_config nic = {
-        .mtu = r->config.mtu, .queue_size = r->config.queue_size, .link_down = r->config.link_down};
+    struct nic_config nic = {.mtu = r->config.mtu,
+                             .queue_size = r->config.queue_size,
+                             .link_down = r->config.link_down,
+                             .line_only = r->config.line_only};
     struct why why = {0};
 
     memcpy(nic.mac, r->mac, 6);
@@ -288,7 +290,7 @@ void rig_close(struct rig *r)
     finding_set_sink(NULL, NULL);
 }
 
-void rig_reopen(struct rig *r, const struct rig_config *config)
+void rig_prepare_again(struct rig *r, const struct rig_config *config)
 {
     rig_close(r);
     r->config = (struct rig_config){0};
@@ -301,7 +303,13 @@ void rig_reopen(struct rig *r, const struct rig_config *config)
     r->card_count = 0;
     memset(&r->main, 0, sizeof r->main);
     memset(&r->other, 0, sizeof r->other);
-    rig_open(r, config);
+    rig_prepare(r, config);
+}
+
+void rig_reopen(struct rig *r, const struct rig_config *config)
+{
+    rig_prepare_again(r, config);
+    rig_start(r);
 }
 
 unsigned rig_excuse(struct rig *r, const char *rule)

@@ -61,6 +61,9 @@ struct rig_config {
     bool no_bind;     /* leave the adapter Running and unbound */
     bool no_activate; /* no OID_OFFLOAD_ENCAPSULATION after binding */
     bool no_filter;   /* no packet filter after binding */
+    bool line_only;   /* the card has no message interrupts */
+    /* While the test protocol pauses, before it waits for its sends; NULL: nothing. */
+    void (*on_pause)(struct rig *r);
 };
 
 struct rig_received {
@@ -178,6 +181,8 @@ void rig_bind_other(struct rig *r);
 void rig_again(struct rig *r);
 /* Takes everything down and comes up with another card or registry. */
 void rig_reopen(struct rig *r, const struct rig_config *config);
+/* The same up to (not including) initialize. */
+void rig_prepare_again(struct rig *r, const struct rig_config *config);
 /* Unbinds and halts; the driver stays loaded. */
 void rig_halt(struct rig *r);
 /* Takes everything down; what the driver left is a finding. Called by the suite at the end. */

@@ -91,6 +91,7 @@ static void plug(struct rig *r, unsigned i)
         .index = i,
         .nic = {.mtu = r->config.mtu,
                 .queue_size = r->config.queue_size,
+                .line_only = r->config.line_only,
                 .link_down = r->config.link_down || r->config.member_link_down[i]}};
     struct why why = {0};
 

@@ -215,6 +215,8 @@ static NDIS_STATUS NTAPI RigNetPnPEvent(NDIS_HANDLE ProtocolBindingContext,
     trace_protocol(p, (struct trace_entry){.call = TRACE_NET_PNP_EVENT, .flags = (ULONG)event});
     if (event == NetEventRestart || event == NetEventPause)
         atomic_store(&p->running, event == NetEventRestart);
+    if (event == NetEventPause && p == &p->rig->main && p->rig->config.on_pause)
+        p->rig->config.on_pause(p->rig);
     if (event == NetEventPause)
         await_sends(p);
     return NDIS_STATUS_SUCCESS;

@@ -4,7 +4,7 @@
  * MDLs, through the frame segmenter and through the whole path with both builds, against the frames
  * that tests/e2e/lso_table.py makes of them. LONGSHORE_SEED repeats a run.
  */
-#include "test_path_large.h"
+#include "test_rig.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,25 +70,30 @@ static const uint8_t *frame_at(const uint8_t *p, uint32_t *len)
     return p + 2;
 }
 
-static void differs(const struct entry *e, const char *what, unsigned frame, uint32_t at)
-{
-    fail_msg("seed %u case %u (IPv%u, version %u, tag %u, headers %u, MSS %u, %u bytes): "
-             "frame %u %s at byte %u",
-             table.seed, e->number, e->row.version, e->row.lso, e->row.flags, e->row.header,
-             e->row.mss, e->row.len, frame, what, at);
-}
-
-static void compare(const struct entry *e, unsigned frame, const uint8_t *got, uint32_t got_len,
-                    const uint8_t *want, uint32_t want_len)
+/* Where the frame differs from the table's, or is no longer than it; -1: nowhere. A short one may
+ * be padded with zeros. */
+static int difference(const uint8_t *got, uint32_t got_len, const uint8_t *want, uint32_t want_len)
 {
     uint32_t padded = want_len < SHORTEST && got_len == SHORTEST ? SHORTEST : want_len;
 
     if (got_len != padded)
-        differs(e, "has another length,", frame, got_len);
+        return (int)MIN_OF(got_len, padded);
     for (uint32_t i = 0; i < got_len; i++) {
         if (got[i] != (i < want_len ? want[i] : 0))
-            differs(e, "differs", frame, i);
+            return (int)i;
     }
+    return -1;
+}
+
+static const char *entry_name(const struct entry *e)
+{
+    static char text[160];
+
+    snprintf(text, sizeof text,
+             "seed %u case %u (IPv%u, version %u, tag %u, headers %u, MSS %u, %u bytes)",
+             table.seed, e->number, e->row.version, e->row.lso, e->row.flags, e->row.header,
+             e->row.mss, e->row.len);
+    return text;
 }
 
 /* ---- The segmenter -------------------------------------------------------------------------- */
@@ -123,9 +128,18 @@ static uint32_t card_spans(const struct entry *e, uint8_t *bytes, uint32_t len,
     return n;
 }
 
+static void same(const struct entry *e, unsigned frame, const uint8_t *got, uint32_t got_len,
+                 const uint8_t *want, uint32_t want_len)
+{
+    int at = difference(got, got_len, want, want_len);
+
+    if (at >= 0)
+        fail_msg("%s: frame %u differs at byte %d", entry_name(e), frame, at);
+}
+
 static void segment(const struct entry *e)
 {
-    static uint8_t bytes[PATH_FRAME], got[PATH_FRAME];
+    static uint8_t bytes[RIG_FRAME], got[RIG_FRAME];
     struct frame_span spans[SPLITS + 1];
     struct frame f = {.spans = spans, .len = card_bytes(e, bytes)};
     struct frame_segmenter by_span, by_copy;
@@ -140,7 +154,7 @@ static void segment(const struct entry *e)
     if (frame_segment_begin(&by_span, &f, ids) != FRAME_SEGMENT_OK ||
         frame_segment_begin(&by_copy, &f, ids) != FRAME_SEGMENT_OK ||
         by_span.segment_count != e->row.frame_count)
-        differs(e, "cannot be cut", 0, 0);
+        fail_msg("%s cannot be cut", entry_name(e));
     for (unsigned i = 0; i < e->row.frame_count; i++, p = want + want_len) {
         struct frame_span out[SPLITS + 2];
         uint8_t header[FRAME_MAX_HEADERS];
@@ -150,9 +164,9 @@ static void segment(const struct entry *e)
         want = frame_at(p, &want_len);
         assert_true(n > 0);
         assert_int_equal(frame_pull(&piece, 0, got, sizeof got), len);
-        compare(e, i, got, len, want, want_len);
+        same(e, i, got, len, want, want_len);
         len = frame_segment_next_copy(&by_copy, got);
-        compare(e, i, got, len, want, want_len);
+        same(e, i, got, len, want, want_len);
     }
     assert_int_equal(frame_segment_next_copy(&by_copy, got), 0);
 }
@@ -173,9 +187,9 @@ static void test_table_segmenter(void **state)
 
 /* ---- The path ------------------------------------------------------------------------------- */
 
-static ULONG encapsulation(const struct entry *e)
+static ULONG encapsulation(const struct rig *r, const struct entry *e)
 {
-    const NDIS_OFFLOAD *o = &path.bind_offload;
+    const NDIS_OFFLOAD *o = &r->main.bind_offload;
 
     if (e->row.lso == 1)
         return o->LsoV1.IPv4.Encapsulation;
@@ -185,67 +199,84 @@ static ULONG encapsulation(const struct entry *e)
 /* What is reported is done; headers beyond the limit are refused; the rest may be either. */
 enum duty { MUST, MAY, MUST_NOT };
 
-static enum duty duty_of(const struct entry *e)
+static enum duty duty_of(const struct rig *r, const struct entry *e)
 {
-    ULONG have = encapsulation(e), need = NDIS_ENCAPSULATION_IEEE_802_3;
+    ULONG have = encapsulation(r, e), wanted = NDIS_ENCAPSULATION_IEEE_802_3;
 
     if (e->row.header > NDIS_LARGE_SEND_OFFLOAD_MAX_HEADER_LENGTH)
         return MUST_NOT;
     if (e->row.flags & IN_BUFFER)
-        need |= NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q;
+        wanted |= NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q;
     if (e->row.flags & IN_SLOT)
-        need |= NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB;
+        wanted |= NDIS_ENCAPSULATION_IEEE_802_3_P_AND_Q_IN_OOB;
     if (e->row.flags & WITH_SNAP)
-        need |= NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED;
-    return (have & need) == need ? MUST : MAY;
+        wanted |= NDIS_ENCAPSULATION_IEEE_LLC_SNAP_ROUTED;
+    return (have & wanted) == wanted ? MUST : MAY;
 }
 
-static bool send_one(const struct entry *e)
+static bool expect_frames(struct rig *r, const struct entry *e)
 {
-    static uint8_t got[PATH_FRAME];
+    static uint8_t got[RIG_FRAME];
     const uint8_t *p = e->frames, *want;
-    enum duty duty = duty_of(e);
+    uint32_t want_len, n;
+    int at;
+
+    for (unsigned i = 0; i < e->row.frame_count; i++, p = want + want_len) {
+        want = frame_at(p, &want_len);
+        n = rig_wire_read(r, got, sizeof got, 2);
+        at = difference(got, n, want, want_len);
+        about_bytes(r, got, n, at < 0 ? 0 : (uint32_t)at, 1);
+        if (!expect(r, at < 0, "a frame", "the table's", "frame %u of %u bytes differs at byte %d",
+                    i, n, at))
+            return false;
+    }
+    return true;
+}
+
+/* False: it went wrong. */
+static bool send_entry(struct rig *r, const struct entry *e, unsigned *sent)
+{
+    static struct packet k;
+    enum duty duty = duty_of(r, e);
     struct ask a = {.splits = e->row.split_count ? e->splits : NULL, .back = e->number % 3};
-    uint32_t want_len, n = 0;
-    struct outcome r;
-    bool sent;
+    struct outcome o;
+    bool went;
 
     a.lso = e->row.lso == 1 ? ask_lso1(e->row.mss, e->row.l4)
                             : ask_lso2(e->row.version, e->row.mss, e->row.l4);
     if (e->row.flags & IN_SLOT)
         a.tag = ask_tag(e->row.tci >> 13, e->row.tci & 0xfffu);
-    r = path_ask(e->template, e->row.len, &a);
-    sent = r.status == NDIS_STATUS_SUCCESS;
-    if (sent != (duty == MUST) && duty != MAY)
-        differs(e, "has the wrong status", (unsigned)r.status, 0);
-    if (r.lso != (e->row.lso == 2 ? LSO2_COMPLETE : sent ? e->row.len - e->row.header : 0))
-        differs(e, "is completed wrongly", (unsigned)r.lso, 0);
-    for (unsigned i = 0; sent && i < e->row.frame_count; i++, p = want + want_len) {
-        want = frame_at(p, &want_len);
-        n = path_wire_read(&path, got, sizeof got, 2);
-        compare(e, i, got, n, want, want_len);
-    }
-    if (path_wire_read(&path, got, sizeof got, 0) != 0)
-        differs(e, "is one too many", e->row.frame_count, 0);
-    return sent;
+    k.len = e->row.len;
+    k.payload = e->row.header;
+    memcpy(k.bytes, e->template, k.len);
+    about(r, "%s", entry_name(e));
+    o = send_one(r, &k, &a);
+    went = o.status == NDIS_STATUS_SUCCESS;
+    *sent += went;
+    return expect(r, duty == MAY || went == (duty == MUST), "NBL status",
+                  duty == MUST ? "success" : "a failure", "%s", status_name(o.status)) &&
+           expect_equal(r, "large send slot", o.lso,
+                        large_slot(&k, e->row.lso == 1 ? LARGE_V1 : LARGE_V2_IP4, went)) &&
+           (!went || expect_frames(r, e)) && expect_nothing_more(r);
 }
 
 /* The same rows, and LSO1-24, LSO1-27, LSO1-30, LSO1-31, LSO2-16, LSO2-17, LSO2-21, CAP-10, CAP-11
  */
-static void test_table_path(void **state)
+RIG_TEST("LSO2-1", table_through_the_path)
 {
     const uint8_t *p = table.bytes + 8;
     unsigned sent = 0, must = 0;
     struct entry e;
 
-    UNUSED_STATE;
+    rig_open(r, NULL);
     for (unsigned i = 0; i < table.count; i++) {
         p = entry_read(p, i, &e);
-        sent += send_one(&e);
-        must += duty_of(&e) == MUST;
+        if (!send_entry(r, &e, &sent))
+            return;
+        must += duty_of(r, &e) == MUST;
     }
-    print_message("%u cases: %u cut, of which %u are reported; the others refused\n", table.count,
-                  sent, must);
+    about(r, "%u cases, %u of them reported", table.count, must);
+    expect_between(r, "cases that were cut", sent, must, table.count);
 }
 
 /* 0, or what the program is to return. */
@@ -280,16 +311,13 @@ static int table_read(void)
 int main(void)
 {
     const struct CMUnitTest cut[] = {cmocka_unit_test(test_table_segmenter)};
-    const struct CMUnitTest sends[] = {
-        cmocka_unit_test(test_table_path),
-        cmocka_unit_test(test_no_rule_was_broken_and_nothing_is_left),
-    };
+    const struct rig_test *const sends[] = {&table_through_the_path};
     int failed;
 
     if ((failed = table_read()) != 0)
         return failed;
     failed =
-        cmocka_run_group_tests(cut, NULL, NULL) + path_run("LSO table", sends, COUNT(sends), true);
+        cmocka_run_group_tests(cut, NULL, NULL) + rig_tests(sends, COUNT(sends), RIG_BOTH_CARDS);
     free(table.bytes);
     return failed;
 }
