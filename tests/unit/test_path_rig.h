@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A whole path for tests: a test protocol above, NDIS, vionet (either build), the card, and an
- * in-memory cable whose far end the test holds. What the protocol sees is recorded; what the wire
- * carries is read as bytes. One path at a time in a process.
+ * The test protocol of the team's tests (test_team_rig.h): what it sees is recorded. And where the
+ * drivers are. One at a time in a process. Other tests of whole paths stand on the conformance
+ * suite's rig (test_rig.h).
  */
 #pragma once
 
@@ -34,23 +34,12 @@
 #include <stdatomic.h>
 #include <time.h>
 
-enum { PATH_FINDINGS = 32, PATH_RECORDS = 512, PATH_FRAME = 70000, PATH_TAG = 0x48544150 };
+enum { PATH_RECORDS = 512, PATH_FRAME = 70000, PATH_TAG = 0x48544150 };
 
-struct path;
 struct path_config {
-    bool linked;                 /* the .so; else the .sys */
-    const char *withhold;        /* features, by name */
-    const char *const *keywords; /* pairs name, value; NULL ends: written before initialize */
-    uint16_t mtu;                /* 0: 1500 */
-    uint16_t queue_size;         /* 0: default */
-    bool line_only;              /* no MSI-X */
-    bool no_bind;                /* leave the adapter Running and unbound */
-    bool no_activate;            /* no OID_OFFLOAD_ENCAPSULATION after binding */
-    bool no_filter;              /* no packet filter after binding */
-    bool link_down;
-    const struct ndis_observer *observer;
-    void (*on_pause)(
-        struct path *p); /* in the protocol's NetEventPause, while its binding is Pausing */
+    bool linked;      /* the .so; else the .sys */
+    bool no_activate; /* no OID_OFFLOAD_ENCAPSULATION after binding */
+    bool no_filter;   /* no packet filter after binding */
 };
 
 struct path_received {
@@ -76,14 +65,7 @@ struct path_status {
 struct path {
     struct path_config config;
     struct registry *registry;
-    struct reg_key *key;
-    struct inf *inf;
-    struct nt_driver *driver;
-    struct nic *nic;
-    struct port *wire, *far;
-    struct nt_device *device;
     struct ndis_adapter *adapter;
-    struct nt_watch *watch;
     NDIS_HANDLE protocol, binding, nbl_pool, nb_pool;
     NDIS_BIND_PARAMETERS bind;
     NDIS_OFFLOAD bind_offload;
@@ -101,9 +83,6 @@ struct path {
     NDIS_STATUS oid_status;
     bool oid_done;
     uint64_t findings_before;
-    char last_finding[512];
-    struct finding findings[PATH_FINDINGS];
-    unsigned findings_kept;
 };
 
 /* cmocka takes the fault signals for itself around each test and fixture. The loader needs them all
@@ -124,7 +103,8 @@ static inline double path_now(void)
 }
 
 /* Waits until *count reaches want, or seconds pass; returns whether it did. */
-static inline bool path_wait(struct path *p, const _Atomic(unsigned) *count, unsigned want, double seconds)
+static inline bool path_wait(struct path *p, const _Atomic(unsigned) *count, unsigned want,
+                             double seconds)
 {
     struct timespec until;
     bool ok;
@@ -325,11 +305,8 @@ static NDIS_STATUS NTAPI PathNetPnPEvent(NDIS_HANDLE ProtocolBindingContext,
 
     if (NetPnPEventNotification->NetPnPEvent.NetEvent == NetEventRestart)
         atomic_store(&p->running, true);
-    if (NetPnPEventNotification->NetPnPEvent.NetEvent == NetEventPause) {
+    if (NetPnPEventNotification->NetPnPEvent.NetEvent == NetEventPause)
         atomic_store(&p->running, false);
-        if (p->config.on_pause)
-            p->config.on_pause(p);
-    }
     return NDIS_STATUS_SUCCESS;
 }
 
@@ -522,23 +499,6 @@ static inline NET_BUFFER_LIST *path_nbl(struct path *p, const void *frame, uint3
     return nbl;
 }
 
-/* One more NET_BUFFER at the end of the NBL. */
-static inline NET_BUFFER *path_add_nb(struct path *p, NET_BUFFER_LIST *nbl, const void *frame,
-                                      uint32_t len, const uint32_t *splits, uint32_t front)
-{
-    MDL *first;
-    uint8_t *data = path_data(p, frame, len, splits, front, &first);
-    NET_BUFFER *nb = NdisAllocateNetBuffer(p->nb_pool, first, front, len),
-               *last = nbl->FirstNetBuffer;
-
-    assert_non_null(nb);
-    nb->ProtocolReserved[0] = data;
-    while (last->Next)
-        last = last->Next;
-    last->Next = nb;
-    return nb;
-}
-
 static inline void path_free_mdls(MDL *mdl)
 {
     while (mdl) {
@@ -611,52 +571,12 @@ static inline void path_send(struct path *p, NET_BUFFER_LIST *chain, unsigned co
     assert_true(path_wait(p, &p->completed_count, want, 5));
 }
 
-/* ---- The wire ------------------------------------------------------------------------------- */
-
-/* Next frame that the card put on the wire; 0 when none comes within `seconds`. */
-static inline uint32_t path_wire_read(struct path *p, uint8_t *dst, uint32_t size, double seconds)
-{
-    struct frame_span span = {dst, size};
-    struct port_buffer b = {.spans = &span, .span_count = 1};
-    double until = path_now() + seconds;
-
-    for (;;) {
-        struct pollfd fd = {.fd = port_fd(p->far), .events = POLLIN};
-
-        b.len = 0;
-        if (port_rx(p->far, &b, 1) == 1)
-            return b.len;
-        if (path_now() >= until)
-            return 0;
-        poll(&fd, 1, 10);
-    }
-}
-
-/* A frame arrives from the wire. */
-static inline void path_wire_write(struct path *p, const void *frame, uint32_t len)
-{
-    struct frame_span span = {(uint8_t *)(uintptr_t)frame, len};
-    struct frame f = {.spans = &span, .span_count = 1, .len = len};
-
-    assert_int_equal(port_tx(p->far, &f, 1), 1);
-}
-
 /* ---- Life ----------------------------------------------------------------------------------- */
 
-static void path_wire_ready(void *arg)
+static inline void path_finding(void *arg, const struct finding *f)
 {
-    struct path *p = arg;
-
-    nic_wire_ready(p->nic);
-}
-
-static void path_finding(void *arg, const struct finding *f)
-{
-    struct path *p = arg;
-
-    p->findings[p->findings_kept++ % PATH_FINDINGS] = *f;
-    snprintf(p->last_finding, sizeof p->last_finding, "%s %s: %s", f->rule, f->subject, f->text);
-    fprintf(stderr, "finding %s\n", p->last_finding);
+    (void)arg;
+    fprintf(stderr, "finding %s %s: %s\n", f->rule, f->subject, f->text);
 }
 
 static inline const char *path_build(void)
@@ -669,25 +589,6 @@ static inline const char *path_build(void)
 static inline void path_driver_path(bool linked, char *out, size_t size)
 {
     snprintf(out, size, "%s/drivers/vionet/vionet.%s", path_build(), linked ? "so" : "sys");
-}
-
-static inline struct reg_key *path_key(struct path *p, struct why *why)
-{
-    char name[4096];
-    struct inf_model model;
-    struct reg_key *key;
-
-    snprintf(name, sizeof name, "%s/drivers/vionet/vionet.inf", path_build());
-    key = registry_open(p->registry,
-                        "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4D36E972-"
-                        "E325-11CE-BFC1-08002BE10318}\\0000",
-                        true);
-    if (inf_load(name, &p->inf, why) < 0 || inf_find_model(p->inf, NULL, &model, why) < 0 ||
-        inf_apply(p->inf, &model, key, why) < 0)
-        fail_msg("%s", why->text);
-    for (unsigned i = 0; p->config.keywords && p->config.keywords[i]; i += 2)
-        reg_set_sz(key, p->config.keywords[i], p->config.keywords[i + 1]);
-    return key;
 }
 
 /* cmocka sets handlers of its own before every test; the machine's, which carry out what images may
@@ -703,118 +604,6 @@ static inline int path_fault_install(struct why *why)
         sigaction(signals[i], known ? &ours[i] : NULL, known ? NULL : &ours[i]);
     known = true;
     return err;
-}
-
-/* Everything up to (not including) initialize. */
-static inline void path_prepare(struct path *p, const struct path_config *config)
-{
-    struct nic_config nic = {.mac = {0x02, 0, 0, 0, 0, 1},
-                             .mtu = config->mtu,
-                             .queue_size = config->queue_size,
-                             .line_only = config->line_only,
-                             .link_down = config->link_down};
-    struct ndis_adapter_config adapter;
-    struct why why = {0};
-    char image[4096];
-
-    memset(p, 0, sizeof *p);
-    p->config = *config;
-    p->held_tail = &p->held;
-    pthread_mutex_init(&p->mutex, NULL);
-    pthread_cond_init(&p->changed, NULL);
-    finding_set_sink(path_finding, p);
-    p->findings_before = finding_count();
-    p->registry = registry_new();
-    registry_set_system(p->registry);
-    if (path_fault_install(&why) < 0 || nt_start(1, &why) < 0 || ndis_start(&why) < 0)
-        fail_msg("%s", why.text);
-    ndis_set_observer(config->observer);
-    p->key = path_key(p, &why);
-    path_driver_path(config->linked, image, sizeof image);
-    if (nt_driver_load(image, "vionet", &p->driver, &why) < 0)
-        fail_msg("%s", why.text);
-    if (config->withhold && nic_features_parse(config->withhold, &nic.features_withheld, &why) < 0)
-        fail_msg("%s", why.text);
-    if (port_open("cable", &p->wire, &why) < 0)
-        fail_msg("%s", why.text);
-    p->far = port_cable_peer(p->wire);
-    if (nic_new(&nic, p->wire, &p->nic, &why) < 0 ||
-        nt_device_new(nic_pci(p->nic), &p->device, &why) < 0)
-        fail_msg("%s", why.text);
-    adapter = (struct ndis_adapter_config){p->driver, p->device, p->key, "vionet"};
-    if (ndis_adapter_new(&adapter, &p->adapter, &why) < 0)
-        fail_msg("%s", why.text);
-    assert_int_equal(nt_watch_add(0, port_fd(p->wire), path_wire_ready, p, &p->watch), 0);
-    path_register(p);
-}
-
-/* From a prepared path to one that carries traffic. */
-static inline void path_start(struct path *p)
-{
-    struct why why = {0};
-
-    assert_int_equal(ndis_adapter_initialize(p->adapter), NDIS_STATUS_SUCCESS);
-    assert_int_equal(ndis_adapter_restart(p->adapter), NDIS_STATUS_SUCCESS);
-    if (p->config.no_bind)
-        return;
-    if (ndis_adapter_connect(p->adapter, "PATH", &why) < 0)
-        fail_msg("%s", why.text);
-    assert_non_null(p->binding);
-    assert_true(atomic_load(&p->running));
-}
-
-static inline void path_open(struct path *p, const struct path_config *config)
-{
-    path_prepare(p, config);
-    path_start(p);
-}
-
-/* How many of the last PATH_FINDINGS findings name that rule. */
-static inline unsigned path_findings_of(const struct path *p, const char *rule)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < PATH_FINDINGS; i++)
-        n += strcmp(p->findings[i].rule, rule) == 0;
-    return n;
-}
-
-/* Takes everything down; returns the number of findings that the path has caused, and asserts that
- * nothing was left behind. */
-static inline uint64_t path_close(struct path *p)
-{
-    uint64_t left, findings;
-
-    path_return_held(p);
-    ndis_adapter_disconnect(p->adapter, "PATH");
-    ndis_adapter_halt(p->adapter);
-    ndis_adapter_free(p->adapter);
-    nt_watch_remove(p->watch);
-    for (unsigned i = 0; i < MIN_OF(p->completed_count, (unsigned)PATH_RECORDS); i++) {
-        if (p->completed[i].nbl)
-            path_free_nbl(p, p->completed[i].nbl);
-    }
-    assert_int_equal(p->nbls_out, 0);
-    NdisFreeNetBufferListPool(p->nbl_pool);
-    NdisFreeNetBufferPool(p->nb_pool);
-    NdisDeregisterProtocolDriver(p->protocol);
-    left = nt_driver_unload(p->driver);
-    nt_device_free(p->device);
-    nic_free(p->nic);
-    port_free(p->far);
-    port_free(p->wire);
-    inf_free(p->inf);
-    ndis_stop();
-    nt_stop();
-    registry_set_system(NULL);
-    registry_free(p->registry);
-    findings = finding_count() - p->findings_before;
-    finding_set_sink(NULL, NULL);
-    ndis_set_observer(NULL);
-    for (unsigned i = 0; i < PATH_RECORDS; i++)
-        free(p->received[i].data);
-    assert_int_equal(left, 0);
-    return findings;
 }
 
 /* Frees completed NBLs and forgets all records: between the parts of one test. */

@@ -33,7 +33,7 @@
 #define PLAIN "ls_ipcsum,ls_id15,ls_snap,ls_verdicts"
 
 enum rig_cards { RIG_OUR_CARD = 1, RIG_BOTH_CARDS = 2 };
-enum { RIG_TEST_SECONDS = 280, RIG_TEST_TOLD = 5 };
+enum { RIG_TEST_SECONDS = 110, RIG_TEST_TOLD = 5 };
 
 struct rig_test {
     struct check check;
@@ -95,7 +95,7 @@ static inline void rig_test_one(void **state)
     const struct rig_run *run = *state;
     const char *build = getenv("LONGSHORE_BUILD");
     struct suite_config config = {.time_factor = 1, .strict = true, .limit = RIG_TEST_SECONDS};
-    struct suite_result *s;
+    struct suite_result *s = NULL;
     struct why why = {0};
     char inf[4096];
     unsigned bad;
