@@ -74,6 +74,7 @@ static BOOLEAN switch_over(struct team *t)
     if (!drained(t))
         return FALSE;
     t->switching = FALSE;
+    team_tx_overtake(t);
     use(t, right);
     return TRUE;
 }

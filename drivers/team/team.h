@@ -35,9 +35,9 @@
  * on its way down when a reset begins would overtake what is thrown back: so the reset is let begin
  * only when nobody is on the way into the member any more (m->passing). That wait has an end, as
  * the one on the way may be who told of the reset: a second, and at DISPATCH_LEVEL, where it cannot
- * sleep, a millisecond. Out of order can be only a send that takes longer from us to the member,
- * and what a reset throws back of a member that had lost its flows unable to complete (its link was
- * down): that goes behind what its flows have sent since.
+ * sleep, a millisecond. Out of order can be only a send that takes longer from us to the member.
+ * What is thrown back by a member whose flows went on without it (its link was down, so it was not
+ * waited for) is failed: later sends have overtaken it.
  *
  * Offload. The team offers what all members in use have in common, in both views (hardware,
  * current), and nothing that is switched off on the team, whatever a member was told. A member's
@@ -138,6 +138,7 @@ struct team_member {
     NDIS_OFFLOAD hardware, current;
     struct team_ability ability;       /* of current */
     ULONG sends, lent, requests;       /* not yet back; none is left when it closes */
+    ULONG_PTR overtaken;               /* by its number: the last send that others overtook */
     LONG passing;                      /* threads that hand sends down to it; interlocked */
     NET_PNP_EVENT_NOTIFICATION *event; /* pause or power: completed when sends are back */
 
@@ -299,6 +300,8 @@ MINIPORT_SEND_NET_BUFFER_LISTS TeamSendNetBufferLists;
 MINIPORT_CANCEL_SEND TeamCancelSend;
 PROTOCOL_SEND_NET_BUFFER_LISTS_COMPLETE TeamSendNetBufferListsComplete;
 void team_tx_drain(struct team *t); /* passes held sends down, if they may go. No lock */
+/* Under the lock, before another set comes into use: what members still have is overtaken. */
+void team_tx_overtake(struct team *t);
 void team_tx_close(struct team *t); /* later sends and held ones fail with NDIS_STATUS_PAUSED */
 /* Sends are held: those that other threads hand down to the member are with it on return, unless
  * that takes a second (at DISPATCH_LEVEL a millisecond). No lock. */

@@ -258,9 +258,11 @@ static void held_insert(struct team *t, NET_BUFFER_LIST *nbl)
 }
 
 /* Under the lock: what was thrown back goes to its place among what is held; or up, when we are
- * closed. Members give back what they have in any order, and one by one. */
-static void keep_again(struct team *t, struct team_queue *again, struct team_queue *done)
+ * closed or later sends have gone elsewhere. Members give back what they have in any order, and one
+ * by one. */
+static void keep_again(struct team_member *m, struct team_queue *again, struct team_queue *done)
 {
+    struct team *t = m->team;
     NET_BUFFER_LIST *next;
 
     if (!t->open) {
@@ -269,9 +271,22 @@ static void keep_again(struct team *t, struct team_queue *again, struct team_que
     }
     for (NET_BUFFER_LIST *nbl = again->first; nbl; nbl = next) {
         next = NET_BUFFER_LIST_NEXT_NBL(nbl);
-        held_insert(t, nbl);
+        if ((ULONG_PTR)NUMBER(nbl) <= m->overtaken)
+            fail(done, nbl, NDIS_STATUS_FAILURE);
+        else
+            held_insert(t, nbl);
     }
     team_queue_init(again);
+}
+
+void team_tx_overtake(struct team *t)
+{
+    ULONG_PTR last = t->held.first ? (ULONG_PTR)NUMBER(t->held.first) - 1 : t->number;
+
+    for (ULONG i = 0; i < TEAM_MEMBERS_MAX; i++) {
+        if ((t->use & 1u << i) && t->member[i].sends > 0)
+            t->member[i].overtaken = last;
+    }
 }
 
 VOID NTAPI TeamSendNetBufferListsComplete(NDIS_HANDLE ProtocolBindingContext,
@@ -305,7 +320,7 @@ VOID NTAPI TeamSendNetBufferListsComplete(NDIS_HANDLE ProtocolBindingContext,
         more = TRUE;
     if (t->switching && m->sends == 0)
         more = TRUE;
-    keep_again(t, &again, &done);
+    keep_again(m, &again, &done);
     if (m->sends == 0) {
         event = m->event;
         m->event = NULL;
