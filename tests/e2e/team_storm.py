@@ -4,8 +4,8 @@
 out in mid-work, miniports paused and reset, offloads set on the team and on members.
 
 The wires of three cards (all offloads; none; some) hang on one Linux bridge, a network namespace away from the
-team's TAP. After each event the team offers what the members in use have in common, as computed here; what was
-switched off on the team stays off; and every connection moves while a member is up. At the end the bytes are the
+team's TAP. After each event the team offers, by what it has indicated, what the members in use have in common, as
+computed here; what was switched off on the team stays off; and every connection moves while a member is up. At the end the bytes are the
 same at both ends, no datagram came twice or damaged, none that the team sent came out of order, no frame was
 above the MTU, no kernel saw a bad checksum, every NBL came back, and longshore has no finding.
 
@@ -170,9 +170,12 @@ class End:
 # ---- The team, by its control socket
 
 class Control:
-    def __init__(self, path):
+    def __init__(self, path, server):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)
+        deadline = time.monotonic() + PATIENCE
+        while self.socket.connect_ex(path):
+            assert time.monotonic() < deadline and server.poll() is None, "longshore did not start"
+            time.sleep(0.02)
         self.socket.settimeout(6 * PATIENCE)
         self.file = self.socket.makefile("r")
 
@@ -276,7 +279,11 @@ class Storm:
         values = {self.rng.choice(sorted(KEYWORDS)): self.rng.choice(["on", "off"])
                   for _ in range(self.rng.randint(1, 3))}
         self.say("set", card, values)
+        hardware = self.offers(card)[0]
+        lacking = [v for k, v in values.items() if not any(hardware[p][m] for _, p, m in KEYWORDS[k][1])]
         answer = self.control.ask("set", card.name if card else None, values=values)
+        if self.in_use():  # what is not there cannot be switched on, and all else can be set
+            assert not answer["ok"] if "on" in lacking else answer["ok"] or lacking, f"{values}: {answer}, {hardware}"
         if answer["ok"] and not card:
             self.off |= {k: v == "off" for k, v in values.items()}
 
@@ -435,15 +442,12 @@ def main():
             server = subprocess.Popen([longshore, "run", team, "--driver", build, "--name", TEAM, "--tap", "t0",
                                        "--policy", policy, "--control", control, *cards], stdout=log, stderr=log)
             processes.append(server)
-            deadline = time.monotonic() + PATIENCE
-            while not os.path.exists(control):
-                assert time.monotonic() < deadline and server.poll() is None, "longshore did not start"
-                time.sleep(0.02)
+            team = Control(control, server)
             ends = [End(NEAR, "t0", True), End(FAR, "br0", False)]
             processes += [e.process for e in ends]
             ip("link", "set", "t0", "netns", str(ends[0].process.pid))
             sniffers = [Sniffer(f"w{w}", HEADER + MTU, received_only=True) for w in WITHHOLD]
-            said = run(Storm(Control(control), inf, policy, random.Random(seed), ends), int(events), sniffers)
+            said = run(Storm(team, inf, policy, random.Random(seed), ends), int(events), sniffers)
             server.send_signal(signal.SIGINT)
             assert server.wait(3 * PATIENCE) == 0, f"longshore exits {server.returncode}"
             log.seek(0)
