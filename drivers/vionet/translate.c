@@ -241,17 +241,21 @@ static ULONG parts_of(const struct send *s, ULONG segments, ULONG *first)
         return 1;
     if (vionet_has_vendor(s->a, LONGSHORE_F_ID15)) {
         virtio_header(s)->flags |= LONGSHORE_TX_ID15;
+        *first = segments;
         return 1;
     }
     return 1 + (segments - *first + ID_COUNT - 1) / ID_COUNT;
 }
 
-static void plan_parts(struct send *s, ULONG payload_at, ULONG mss)
+static void plan_parts(struct send *s, ULONG payload_at, ULONG mss, BOOLEAN lone)
 {
     struct vionet_tx_cut *c = &s->t->cut;
     ULONG front = (ULONG)sizeof(struct virtio_net_hdr) + s->tag;
 
     c->parts = parts_of(s, s->t->frames, &c->first);
+    c->lone = lone && c->first > 1;
+    c->parts += c->lone;
+    c->id_mask = s->h.version == 6 ? 0 : s->version1 ? 0xffff : ID_MASK;
     c->mss = mss;
     c->ip = front + s->h.ip;
     c->tcp = front + s->h.transport;
@@ -272,16 +276,27 @@ static void number_part(const struct vionet_tx_cut *c, PUCHAR to, ULONG skip, UL
         tcp[13] &= (UCHAR)~TCP_CWR;
     if (skip + bytes < c->bytes)
         tcp[13] &= (UCHAR) ~(TCP_FIN | TCP_PSH);
+    if (!c->id_mask) {
+        put16(ip + 4, c->head + bytes - c->ip - IP6_BYTES);
+        return;
+    }
     put16(ip + 2, c->head + bytes - c->ip);
-    if (skip)
-        put16(ip + 4, 0);
+    put16(ip + 4, (get16(ip + 4) + skip / c->mss) & c->id_mask);
+}
+
+/* The first segment of a part; that of the part behind the last one is beyond the end. */
+static ULONG segment_at(const struct vionet_tx_cut *c, ULONG part)
+{
+    if (part <= c->lone)
+        return part;
+    return c->first + (part - c->lone - 1) * ID_COUNT;
 }
 
 ULONG vionet_offload_part(const struct vionet_tx_request *t, ULONG part, PUCHAR to, ULONG *at)
 {
     const struct vionet_tx_cut *c = &t->cut;
-    ULONG skip = part ? (c->first + (part - 1) * ID_COUNT) * c->mss : 0;
-    ULONG bytes = (part ? ID_COUNT : c->first) * c->mss;
+    ULONG skip = segment_at(c, part) * c->mss;
+    ULONG bytes = segment_at(c, part + 1) * c->mss - skip;
     struct virtio_net_hdr *v = (struct virtio_net_hdr *)(PVOID)to;
     PUCHAR ip = to + c->ip;
 
@@ -294,26 +309,26 @@ ULONG vionet_offload_part(const struct vionet_tx_request *t, ULONG part, PUCHAR 
         v->gso_type &= (UCHAR)~VIRTIO_NET_HDR_GSO_ECN;
     if (bytes <= c->mss) {
         v->gso_type = VIRTIO_NET_HDR_GSO_NONE;
+        v->flags &= (UCHAR)~LONGSHORE_TX_ID15;
         v->hdr_len = v->gso_size = 0;
         if (c->snap)
             put_snap_length(ip, c->head - c->ip + bytes);
     }
-    if (!(v->flags & LONGSHORE_TX_IPCSUM))
+    if (c->id_mask && !(v->flags & LONGSHORE_TX_IPCSUM))
         fill_ip4_checksum(ip, c->tcp - c->ip);
     *at = skip;
     return bytes;
 }
 
-/*
- * §5.1.6.2.1 advises against large sends with CWR to a device that did not take HOST_ECN, as such a
- * device repeats the flag in every segment: refused, so that no wrong frame leaves. TCP sends the
- * data again, without CWR.
+/* §5.1.6.2.1 advises against large sends with CWR to a device that did not take HOST_ECN, as such a
+ * device repeats the flag in every segment: there the first segment goes alone (RFC 3168, 6.1.2).
  */
 static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
 {
     struct virtio_net_hdr *v = virtio_header(s);
     ULONG payload = s->frame_bytes - payload_at;
     BOOLEAN cwr = (s->frame[s->h.transport + 13] & TCP_CWR) != 0;
+    BOOLEAN knows = vionet_has(s->a, VIRTIO_NET_F_HOST_ECN);
 
     finish_large_headers(s);
     s->keep = payload_at;
@@ -324,16 +339,14 @@ static NDIS_STATUS cut(struct send *s, ULONG payload_at, ULONG mss)
             put_snap_length(s->frame + s->h.ip, s->frame_bytes - s->h.ip);
         return NDIS_STATUS_SUCCESS;
     }
-    if (cwr && !vionet_has(s->a, VIRTIO_NET_F_HOST_ECN))
-        return NDIS_STATUS_FAILURE;
     v->gso_type = s->h.version == 6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-    if (cwr)
+    if (cwr && knows)
         v->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
     v->hdr_len = (le16)(payload_at + s->tag);
     v->gso_size = (le16)mss;
     s->t->frames = (payload + mss - 1) / mss;
     s->t->wire_bytes += (s->t->frames - 1) * (payload_at + s->tag);
-    plan_parts(s, payload_at, mss);
+    plan_parts(s, payload_at, mss, cwr && !knows);
     return NDIS_STATUS_SUCCESS;
 }
 

@@ -63,7 +63,7 @@ enum {
         65415, /* user data of one large send: 65535 less the longest IPv4 and TCP headers */
     VIONET_TX_BOUNCES = 2,
     VIONET_BOUNCE_BYTES = 0x10200, /* the longest large send, the headers of its parts included */
-    VIONET_TX_PARTS = 3,    /* of a send of VIONET_MAX_OFFLOAD segments of one byte, at worst */
+    VIONET_TX_PARTS = 4,    /* of a send of VIONET_MAX_OFFLOAD segments of one byte, at worst */
     VIONET_HANG_CHECKS = 3, /* rounds of check-for-hang without progress that mean a hang */
     VIONET_LINK_SPEED_GBIT = 10,
 };
@@ -130,12 +130,16 @@ struct vionet_tx_bounce {
     ULONG64 address;
 };
 
-/* A large send that crosses the Identification wrap of a device that counts in 16 bits goes to it
- * in parts, each a chain of its own: the first up to 0x7fff, the next from 0 on. */
+/* What a device would do wrong in one piece goes to it in parts, each a chain of its own. A large
+ * send that crosses the Identification wrap of a device that counts in 16 bits: the first part up
+ * to 0x7fff, the next from 0 on. One with CWR to a device that would repeat it in every segment:
+ * the first segment, then the rest. */
 struct vionet_tx_cut {
     ULONG parts;       /* 1: not split. Of more, head holds the template until they are made */
     ULONG in_flight;   /* chains posted and not used yet */
-    ULONG mss, first;  /* bytes per segment; segments of the first part */
+    ULONG mss, first;  /* bytes per segment; segments before the first wrap */
+    ULONG lone;        /* 1: the first segment is a part of its own */
+    ULONG id_mask;     /* of IPv4's Identification; 0: it is IPv6 */
     ULONG ip, tcp;     /* where these headers are in head */
     ULONG head, bytes; /* bytes of head, payload bytes behind it */
     BOOLEAN snap;

@@ -632,7 +632,7 @@ static void test_large_send_of_two_buffers_is_refused(void **state)
 }
 
 /* Virtio 1.2 §5.1.6.2.1 */
-static void test_cwr_needs_a_device_that_knows_it(void **state)
+static void test_cwr_goes_alone_to_a_device_that_does_not_know_it(void **state)
 {
     struct frame_recipe r = recipe(4, 6, 5000);
     struct frame_layers l;
@@ -642,8 +642,15 @@ static void test_cwr_needs_a_device_that_knows_it(void **state)
     rig_adapter(&a, RIG_ALL & ~VIRTIO_FEATURE(VIRTIO_NET_F_HOST_ECN));
     r.tcp_flags = 0x90;
     bytes = template(&r, &l);
-    assert_int_equal(try_large(bytes, large(1460, 34, 4)), NDIS_STATUS_FAILURE);
+    assert_int_equal(try_large(bytes, large(1460, 34, 4)), NDIS_STATUS_SUCCESS);
+    assert_int_equal(s.request.cut.parts, 2);
+    assert_int_equal(s.request.cut.lone, 1);
     assert_int_equal(try_large(bytes - 4000, large(1460, 34, 4)), NDIS_STATUS_SUCCESS);
+    assert_int_equal(s.request.cut.parts, 1);
+    r.tcp_flags = 0x10;
+    bytes = template(&r, &l);
+    assert_int_equal(try_large(bytes, large(1460, 34, 4)), NDIS_STATUS_SUCCESS);
+    assert_int_equal(s.request.cut.parts, 1);
 }
 
 /* LSO1-30, LSO1-31, LSO2-16, LSO2-17 */
@@ -808,7 +815,7 @@ int main(void)
         cmocka_unit_test(test_large_sends_that_are_refused),
         cmocka_unit_test(test_large_send_limits),
         cmocka_unit_test(test_large_send_of_two_buffers_is_refused),
-        cmocka_unit_test(test_cwr_needs_a_device_that_knows_it),
+        cmocka_unit_test(test_cwr_goes_alone_to_a_device_that_does_not_know_it),
         cmocka_unit_test(test_completion_slots),
         cmocka_unit_test(test_cast),
         cmocka_unit_test(test_verdict_follows_switches),
