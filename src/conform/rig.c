@@ -334,6 +334,11 @@ struct ndis_offload_state rig_offload(const struct rig *r)
     return s;
 }
 
+bool rig_card_offers(const struct rig *r, unsigned feature)
+{
+    return !r->nic || (nic_offered(r->nic) & 1ull << feature);
+}
+
 bool rig_offers(const struct rig *r)
 {
     static const NDIS_OFFLOAD nothing;

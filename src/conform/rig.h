@@ -215,6 +215,9 @@ void rig_member_write(struct rig *r, unsigned card, const void *frame, uint32_t 
 struct ndis_offload_state rig_member_offload(const struct rig *r, unsigned card);
 
 bool rig_has_wire(const struct rig *r);
+/* Its card offers that feature (VIRTIO_NET_F_...); a software miniport has none that could lack it.
+ */
+bool rig_card_offers(const struct rig *r, unsigned feature);
 /* SKIP when there is none. The functions of the wire begin with it. */
 void rig_need_wire(struct rig *r);
 /* How often the runtime has seen this rule of its own broken ("NT-IRQL"). */

@@ -3,6 +3,8 @@
 #include "conform/gen.h"
 #include "conform/watch.h"
 
+#include <virtio/net.h>
+
 static void open_traced(struct rig *r)
 {
     rig_prepare(r, NULL);
@@ -268,6 +270,7 @@ CHECK("GEN-41", link_changes_are_told)
 {
     rig_open(r, NULL);
     rig_need_wire(r);
+    need(r, rig_card_offers(r, VIRTIO_NET_F_STATUS), "a card that tells of its link");
     for (unsigned i = 0; i < 2; i++) {
         set_link(r, false);
         set_link(r, true);
