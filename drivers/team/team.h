@@ -7,8 +7,9 @@
  * edge: the virtual adapter), team.c (which members are in use, and telling the layers above),
  * announce.c (telling switches), tx.c and rx.c (the data path), hash.c (which flow goes where),
  * offload.c (what several configurations have in common), settings.c (what is set on the team and
- * replayed to members), oid.c (requests). One driver is one team: its device's name stands in the
- * driver's Parameters key, value UpperBindings, where the notify object of an installation puts it.
+ * replayed to members), oid.c and answer.c (requests). One driver is one team: its device's name
+ * stands in the driver's Parameters key, value UpperBindings, where the notify object of an
+ * installation puts it.
  *
  * A member (state, all changes under the lock):
  *
@@ -363,5 +364,27 @@ void team_settings_replay(struct team_member *m, const struct team_settings *s);
 MINIPORT_OID_REQUEST TeamOidRequest;
 MINIPORT_CANCEL_OID_REQUEST TeamCancelOidRequest;
 PROTOCOL_OID_REQUEST_COMPLETE TeamOidRequestComplete;
+
+/* answer.c */
 extern const NDIS_OID team_oids[];
 extern const ULONG team_oids_bytes;
+
+static inline NDIS_OID team_oid_of(const NDIS_OID_REQUEST *r)
+{
+    return r->DATA.QUERY_INFORMATION.Oid;
+}
+
+static inline BOOLEAN team_oid_is_set(const NDIS_OID_REQUEST *r)
+{
+    return r->RequestType == NdisRequestSetInformation;
+}
+
+BOOLEAN team_oid_is_counter(NDIS_OID oid);
+/* The value of a set; a failure when it is too short. */
+NDIS_STATUS team_take(NDIS_OID_REQUEST *r, PVOID to, ULONG bytes);
+/* A query that the team answers without its members; FALSE: it does not. */
+BOOLEAN team_answer(struct team *t, NDIS_OID_REQUEST *r, NDIS_STATUS *status);
+/* counted: in the order of NDIS_STATISTICS_INFO. */
+NDIS_STATUS team_answer_counters(NDIS_OID_REQUEST *r, const ULONG64 *counted, ULONG valid);
+/* Judges a set, under the lock: what would be in force with it. */
+NDIS_STATUS team_want(const struct team *t, NDIS_OID_REQUEST *r, struct team_settings *w);
