@@ -250,6 +250,31 @@ static bool dirty_padding(uint8_t *frame, uint32_t *len)
 FAULT("TXC-20", stale_padding, "stale bytes in the padding", .when = shortest,
       .wire_out = dirty_padding, .maybe = "GEN-18");
 
+/* IPv4 or IPv6 in IPv4. */
+static bool is_tunnel(const uint8_t *frame, uint32_t len)
+{
+    return len > ETH_LEN + 40 && naive_get(frame + 12, 2) == 0x0800 &&
+           (frame[ETH_LEN + 9] == 4 || frame[ETH_LEN + 9] == 41);
+}
+
+static bool spoil_outer(uint8_t *frame, uint32_t *len)
+{
+    if (is_tunnel(frame, *len))
+        frame[ETH_LEN + 10] ^= 0x5a;
+    return true;
+}
+FAULT("TXC-22", tunnel_outer_left, "the outer header of a tunnel is not summed",
+      .wire_out = spoil_outer);
+
+static bool spoil_inner(uint8_t *frame, uint32_t *len)
+{
+    if (is_tunnel(frame, *len) && frame[ETH_LEN + 9] == 4)
+        frame[ETH_LEN + 20 + 10] ^= 0x5a;
+    return true;
+}
+FAULT("TXC-22", tunnel_inner_summed, "the inner header of a tunnel is summed once more",
+      .wire_out = spoil_inner);
+
 static VOID NTAPI BackToFront(NDIS_HANDLE MiniportAdapterContext, PNET_BUFFER_LIST NetBufferList,
                               NDIS_PORT_NUMBER PortNumber, ULONG SendFlags)
 {

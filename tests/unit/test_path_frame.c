@@ -125,26 +125,6 @@ static void wrap(void)
     k.bytes[ETH_LEN + 9] = 4;
 }
 
-/* The offload is for the outer header; the inner one is the protocol's. */
-RIG_TEST("TXC-22", a_tunnel_gets_its_outer_header_summed)
-{
-    static struct packet want;
-    struct frame_recipe f;
-
-    rig_open(r, NULL);
-    f = packet_recipe(r, 4, 17, 200);
-    packet_build(&k, &f);
-    wrap();
-    naive_put(k.bytes + ETH_LEN + 2, 2, k.len - ETH_LEN);
-    naive_put(k.bytes + ETH_LEN + 10, 2, 0xa55a);
-    memcpy(&want, &k, sizeof want);
-    packet_finish(&want, ASK_IP);
-    expect_code(r, "NBL status",
-                send_one(r, &k, &(struct ask){.checksum = ask_checksum(&k, ASK_IP)}).status,
-                NDIS_STATUS_SUCCESS);
-    expect_wire(r, want.bytes, want.len);
-}
-
 RIG_TEST("LSO1-28", udp_and_tunnels_are_no_large_sends)
 {
     struct frame_recipe f;
@@ -314,7 +294,6 @@ int main(void)
         &frames_that_are_too_long_are_not_indicated,
         &a_long_chain_of_headers_ends_the_work,
         &header_verdict_alone,
-        &a_tunnel_gets_its_outer_header_summed,
         &udp_and_tunnels_are_no_large_sends,
         &mss_beyond_the_link,
         &more_than_the_largest_size,

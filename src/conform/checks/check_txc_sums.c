@@ -3,7 +3,7 @@
 #include "conform/txc.h"
 
 static const unsigned versions[] = {4, 4, 6, 6}, protocols[] = {6, 17, 6, 17};
-enum { KINDS = 4 };
+enum { KINDS = 4, OUTER = 20 };
 
 static bool lists_any(const struct rig *r)
 {
@@ -175,5 +175,54 @@ CHECK("TXC-11", garbage_in_the_ip_field)
 
         naive_put(k->bytes + k->l3 + 10, 2, there[i]);
         txc_try(r, k, ASK_IP, NULL);
+    }
+}
+
+/* ---- Tunnels -------------------------------------------------------------------------------- */
+
+/* A finished packet with an IPv4 header before its own: IPv4 or IPv6 in IPv4 (RFC 2003, 4213). */
+static void make_tunnel(const struct rig *r, unsigned inner, struct packet *k)
+{
+    struct frame_recipe in = packet_recipe(r, inner, 17, 200), out = packet_recipe(r, 4, 17, 0);
+    static struct packet outer;
+    uint8_t *ip;
+
+    packet_build(k, &in);
+    packet_build(&outer, &out);
+    ip = k->bytes + k->l3;
+    memmove(ip + OUTER, ip, k->len - k->l3);
+    memcpy(k->bytes, outer.bytes, k->l3 + OUTER);
+    k->version = 4;
+    k->len += OUTER;
+    k->l4 += OUTER;
+    k->payload += OUTER;
+    naive_put(ip + 2, 2, k->len - k->l3);
+    ip[9] = inner == 4 ? 4 : 41;
+    naive_put(ip + 10, 2, 0xa55a);
+}
+
+CHECK("TXC-22", a_tunnels_outer_header)
+{
+    static struct packet k, want;
+    struct rig_seen seen[4];
+
+    rig_open(r, NULL);
+    need(r, txc_lists_ip(r), "IPv4 header checksum");
+    for (unsigned inner = 4; inner <= 6; inner += 2) {
+        struct outcome o;
+
+        make_tunnel(r, inner, &k);
+        memcpy(&want, &k, sizeof want);
+        packet_finish(&want, ASK_IP);
+        o = packet_send(r, &k, &(struct ask){.checksum = ask_checksum(&k, ASK_IP)});
+        about(r, "IPv%u in IPv4, asked for the IP checksum", inner);
+        expect_code(r, "NBL status", o.status, NDIS_STATUS_SUCCESS);
+        if (!expect_equal(r, "frames that left", rig_wire_drain(r, seen, 4), 1) ||
+            !expect_between(r, "length of the frame", seen[0].len, k.len, UINT32_MAX))
+            return;
+        expect_bytes(r, "checksum of the outer header", seen[0].bytes + k.l3 + 10,
+                     want.bytes + k.l3 + 10, 2);
+        expect_bytes(r, "inner headers, finished by the protocol", seen[0].bytes + k.l3 + OUTER,
+                     want.bytes + k.l3 + OUTER, k.payload - k.l3 - OUTER);
     }
 }
