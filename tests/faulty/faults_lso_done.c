@@ -233,3 +233,36 @@ static void join_buffers(NDIS_MINIPORT_DRIVER_CHARACTERISTICS *c)
 FAULT("LSO2-15", join_buffers, "two NET_BUFFERs are cut as one",
       .imports = {{"NdisMSendNetBufferListsComplete", (void *)CompleteApart}},
       .handlers = join_buffers);
+
+/* ---- Counters ------------------------------------------------------------------------------- */
+
+/* What the frames of large sends but the first add to counters: themselves, their headers. */
+static _Atomic(ULONG64) more_frames, more_octets;
+
+static enum segment_fate add_up(struct fault_segment *s)
+{
+    more_frames += s->index > 0;
+    more_octets += s->index > 0 ? s->f->payload : 0;
+    return SEGMENT_GOES;
+}
+
+static NDIS_STATUS NTAPI CountOnce(NDIS_HANDLE context, PNDIS_OID_REQUEST q)
+{
+    NDIS_STATUS status = driver.OidRequestHandler(context, q);
+    void *buffer = q->DATA.QUERY_INFORMATION.InformationBuffer;
+    NDIS_STATISTICS_INFO *s = buffer;
+
+    if (status != NDIS_STATUS_SUCCESS || q->RequestType != NdisRequestQueryInformation)
+        return status;
+    if (q->DATA.QUERY_INFORMATION.Oid == OID_GEN_STATISTICS && fault->mode)
+        s->ifHCOutOctets -= MIN_OF(more_octets, s->ifHCOutOctets);
+    else if (q->DATA.QUERY_INFORMATION.Oid == OID_GEN_STATISTICS)
+        s->ifHCOutUcastPkts -= MIN_OF(more_frames, s->ifHCOutUcastPkts);
+    else if (q->DATA.QUERY_INFORMATION.Oid == OID_GEN_XMIT_OK && !fault->mode)
+        *(ULONG *)buffer -= (ULONG)MIN_OF(more_frames, *(ULONG *)buffer);
+    return status;
+}
+FAULT("LSO2-22", packets_counted_once, "a large send is counted as one packet", .strict = true,
+      .segment = add_up, .oid = CountOnce);
+FAULT("LSO2-22", octets_counted_once, "the headers of a large send are counted once",
+      .strict = true, .mode = 1, .segment = add_up, .oid = CountOnce);

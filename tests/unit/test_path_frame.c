@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames and sends of which no requirement says all: what vionet makes of those that nobody should
- * send, of tunnels, of version 1 in more than one buffer; what its statistics say of them. */
+ * send, of version 1 in more than one buffer; what its statistics say of them. */
 #include "test_rig.h"
 
 #include "conform/gen.h"
@@ -256,33 +256,15 @@ static ULONG64 count_of(struct rig *r, NDIS_OID oid)
     return v;
 }
 
-/* A large send counts as what leaves; one that fails counts as an error. */
-RIG_TEST("GEN-42", large_sends_count_their_segments_and_failures_as_errors)
+/* A send that fails counts as an error, and as nothing else. */
+RIG_TEST("GEN-42", failures_count_as_errors)
 {
-    static uint8_t wire[2048];
-    NDIS_STATISTICS_INFO s;
-    uint64_t octets = 0, frames = 0;
-    struct frame_recipe f;
-    uint32_t len;
-
     rig_open(r, NULL);
-    f = large_recipe(r, LARGE_V2_IP4, 10000);
-    large_build(&k, LARGE_V2_IP4, &f);
-    send_one(r, &k, &(struct ask){.lso = large_ask(&k, LARGE_V2_IP4, 1460)});
-    while ((len = rig_wire_read(r, wire, sizeof wire, 0)) > 0) {
-        octets += len;
-        frames++;
-    }
-    expect_equal(r, "frames", frames, 7);
-    memset(&s, 0, sizeof s);
-    expect_code(r, "query", rig_query(r, OID_GEN_STATISTICS, &s, sizeof s, NULL),
-                NDIS_STATUS_SUCCESS);
-    expect_equal(r, "ifHCOutUcastPkts", s.ifHCOutUcastPkts, frames);
-    expect_equal(r, "ifHCOutOctets", s.ifHCOutOctets, octets);
+    rig_send(r, gen_nbl(r, ROW, 0, 100), 1);
     expect_equal(r, "OID_GEN_XMIT_ERROR", count_of(r, OID_GEN_XMIT_ERROR), 0);
     rig_send(r, gen_nbl(r, ROW, 0, 1473), 1);
     expect_equal(r, "OID_GEN_XMIT_ERROR", count_of(r, OID_GEN_XMIT_ERROR), 1);
-    expect_equal(r, "OID_GEN_XMIT_OK", count_of(r, OID_GEN_XMIT_OK), frames);
+    expect_equal(r, "OID_GEN_XMIT_OK", count_of(r, OID_GEN_XMIT_OK), 1);
     expect_equal(r, "OID_GEN_RCV_ERROR", count_of(r, OID_GEN_RCV_ERROR), 0);
     expect_equal(r, "OID_GEN_RCV_NO_BUFFER", count_of(r, OID_GEN_RCV_NO_BUFFER), 0);
 }
@@ -299,7 +281,7 @@ int main(void)
         &more_than_the_largest_size,
         &version_1_with_a_length_that_is_not_the_datas,
         &version_1_in_two_net_buffers,
-        &large_sends_count_their_segments_and_failures_as_errors,
+        &failures_count_as_errors,
     };
 
     return rig_tests(tests, COUNT(tests), RIG_BOTH_CARDS);

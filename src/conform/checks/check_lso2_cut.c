@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Version 2: whole frames against a slow cutter, lengths, Identification, sizes above 64 KB. */
 #include "conform/large_stack.h"
+#include "conform/watch.h"
 
 /* ---- The slow cutter ------------------------------------------------------------------------ */
 
@@ -206,4 +207,62 @@ CHECK("LSO2-8", identification_of_8000_or_more)
     rig_open(r, NULL);
     each_id(r, (const uint16_t[]){0x8000, 0x9234, 0xfff0}, 3);
     large_protocol(r, id_in_15_bits);
+}
+
+/* ---- Counters ------------------------------------------------------------------------------- */
+
+struct counted {
+    ULONG64 frames, octets, sent;
+};
+
+static struct counted count_now(struct rig *r)
+{
+    struct counted c = {0};
+    NDIS_STATISTICS_INFO s;
+
+    memset(&s, 0, sizeof s);
+    need(r, rig_query(r, OID_GEN_STATISTICS, &s, sizeof s, NULL) == NDIS_STATUS_SUCCESS,
+         "OID_GEN_STATISTICS");
+    if (watch_lists_oid(OID_GEN_XMIT_OK))
+        rig_query(r, OID_GEN_XMIT_OK, &c.sent, sizeof c.sent, NULL);
+    c.frames = s.ifHCOutUcastPkts;
+    c.octets = s.ifHCOutOctets;
+    return c;
+}
+
+static void advise_count(struct rig *r, const char *field, ULONG64 more, ULONG64 left)
+{
+    advise(r, more == left, field, "what left", "%llu, where %llu left", (unsigned long long)more,
+           (unsigned long long)left);
+}
+
+/* The policy of udp-segmentation-offload-uso-, which LSO's pages do not repeat: advice only. */
+CHECK("LSO2-22", counters_count_what_leaves)
+{
+    static struct rig_seen seen[16];
+
+    rig_open(r, NULL);
+    rig_need_wire(r);
+    LARGE_EACH(r, kind)
+    {
+        struct frame_recipe recipe = large_recipe(r, kind, 3600);
+        struct packet *k = large_template(kind, &recipe);
+        struct counted before = count_now(r), after;
+        ULONG64 octets = 0;
+        unsigned n;
+
+        packet_send(r, k, &(struct ask){.lso = large_ask(k, kind, 1000)});
+        after = count_now(r); /* what drains the wire is sent and counted, too */
+        n = rig_wire_drain(r, seen, ARRAY_LEN(seen));
+        for (unsigned i = 0; i < n; i++)
+            octets += seen[i].len;
+        if (n < 2)
+            continue; /* other rows say why it should be cut */
+        about(r, "%s, cut into %u frames", large_name(kind), n);
+        advise_count(r, "ifHCOutUcastPkts, more than before", after.frames - before.frames, n);
+        advise_count(r, "ifHCOutOctets, more than before", after.octets - before.octets, octets);
+        if (watch_lists_oid(OID_GEN_XMIT_OK))
+            advise_count(r, "OID_GEN_XMIT_OK, more than before", after.sent - before.sent, n);
+    }
+    need(r, r->comparisons > 0, "large sends that leave in more than one frame");
 }
