@@ -8,7 +8,8 @@
  *
  *   FAULT("LSO1-8", fin_everywhere, "FIN stays set in every segment", .wire_out = set_fin);
  *
- * Faults of group MUX are team.sys's: that is the driver under test then, over vionet.sys.
+ * Faults of group MUX, and those that say so, are team.sys's: that is the driver under test then,
+ * over vionet.sys.
  *
  * A variant is vionet.sys with something added and nothing wrong: the suite must find nothing, and
  * the rows that it says hold must be seen to.
@@ -50,9 +51,10 @@ struct fault {
     void (*state)(struct ndis_adapter *a, enum ndis_adapter_state to);
     /* The administrator's GUIDs; may call host_wmi_... */
     NDIS_STATUS (*wmi_query)(struct ndis_adapter *a, const GUID *guid, void *buffer, ULONG *bytes);
-    NDIS_STATUS (*wmi_set)
+    NDIS_STATUS(*wmi_set)
     (struct ndis_adapter *a, const GUID *guid, const void *buffer, ULONG bytes);
     void (*wmi_event)(struct ndis_adapter *a, const NDIS_STATUS_INDICATION *s);
+    bool team;   /* it is team.sys's, although of another group */
     bool strict; /* the row is advice: the suite runs strict, where a warning counts */
     /* A frame on its way from the card to the wire; room for FAULT_FRAME bytes. False: it is lost.
      */

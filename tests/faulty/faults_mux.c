@@ -8,6 +8,7 @@ static NDIS_PROTOCOL_DRIVER_CHARACTERISTICS lower; /* its own */
 static __thread NDIS_STATUS hearing;               /* a member's status that it is in, or 0 */
 static __thread bool binding_now;                  /* in its bind handler */
 static __thread unsigned asking;                   /* in its request handler */
+static __thread bool hardware_told;                /* last, on this thread */
 static NDIS_HANDLE bindings[4];
 static unsigned binding_count;
 
@@ -72,7 +73,7 @@ static NDIS_STATUS NTAPI Ask(NDIS_HANDLE context, PNDIS_OID_REQUEST q)
 
 /* ---- What it tells -------------------------------------------------------------------------- */
 
-enum { MUTE_OWN, MUTE_FAILOVER, MUTE_MEMBERSHIP, MUTE_ENCAPSULATION, MUTE_LINK };
+enum { MUTE_OWN, MUTE_FAILOVER, MUTE_MEMBERSHIP, MUTE_ENCAPSULATION, MUTE_LINK, MUTE_FOLLOWING };
 
 static bool is_mute(const NDIS_STATUS_INDICATION *s)
 {
@@ -86,6 +87,8 @@ static bool is_mute(const NDIS_STATUS_INDICATION *s)
         return current && hearing == NDIS_STATUS_LINK_STATE;
     case MUTE_MEMBERSHIP:
         return code == NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES && !hearing && !asking;
+    case MUTE_FOLLOWING:
+        return current && hardware_told;
     case MUTE_ENCAPSULATION:
         return code == NDIS_STATUS_OFFLOAD_ENCASPULATION_CHANGE;
     default:
@@ -98,6 +101,7 @@ static VOID NTAPI TellNot(NDIS_HANDLE MiniportAdapterHandle,
 {
     if (!is_mute(StatusIndication))
         NdisMIndicateStatusEx(MiniportAdapterHandle, StatusIndication);
+    hardware_told = StatusIndication->StatusCode == NDIS_STATUS_TASK_OFFLOAD_HARDWARE_CAPABILITIES;
 }
 
 #define MUTE(which)                                                                                \
@@ -106,9 +110,11 @@ static VOID NTAPI TellNot(NDIS_HANDLE MiniportAdapterHandle,
 FAULT("MUX-4", mux_own_change, "a member's own change of its configuration is not told",
       .maybe = "MUX-15", MUTE(MUTE_OWN));
 FAULT("MUX-5", mux_failover_untold, "a failover changes the configuration in silence",
-      .maybe = "MUX-15,MUX-16,CFG-12,CFG-7,CFG-14", MUTE(MUTE_FAILOVER));
+      .also = "CFG-14", .maybe = "MUX-15,MUX-16,CFG-12,CFG-7", MUTE(MUTE_FAILOVER));
 FAULT("MUX-7", mux_membership_untold, "members come and go, and the ability is not told",
       .maybe = "CFG-7,CFG-14", MUTE(MUTE_MEMBERSHIP));
+FAULT("CFG-14", mux_hardware_alone, "of a failover only the hardware capabilities are told",
+      .team = true, .also = "MUX-5", .maybe = "MUX-7,MUX-15,CFG-7,CFG-12", MUTE(MUTE_FOLLOWING));
 FAULT("MUX-16", mux_encapsulation_untold, "a change of encapsulation is not told",
       MUTE(MUTE_ENCAPSULATION));
 

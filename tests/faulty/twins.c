@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs the suite against every faulty twin (usage: below). Twins of group MUX are made of the
- * team's driver, over members of the card's; without --team they are left out. A twin is caught
+ * Runs the suite against every faulty twin (usage: below). Twins of group MUX, and of rows that
+ * only a team can break, are made of the team's driver, over members of the card's; without --team
+ * they are left out. A twin is caught
  * when the suite names its row; it may name the rows that the twin says break with it, and no
  * other. Ends with a line that says how many of how many checks have a twin that makes them fail.
  */
@@ -73,11 +74,6 @@ static bool missing(const struct suite_result *s, const struct fault *f, char *o
 }
 
 static const char *html;
-
-static bool is_team(const struct requirement *q)
-{
-    return q && strcmp(q->group, "MUX") == 0;
-}
 
 static int try_twin(const struct suite_config *config, const struct fault *f, struct tally *t,
                     bool verbose)
@@ -168,6 +164,23 @@ static const struct requirement *row_of(const struct fault *f)
     return catalogue_find(id);
 }
 
+static bool is_team(const struct fault *f)
+{
+    const struct requirement *q = row_of(f);
+
+    return f->team || (q && strcmp(q->group, "MUX") == 0);
+}
+
+/* A row whose twins are the team's. */
+static bool wants_team(const struct requirement *q)
+{
+    for (const struct fault *f = __start_faults; f < __stop_faults; f++) {
+        if (row_of(f) == q && f->id && is_team(f))
+            return true;
+    }
+    return strcmp(q->group, "MUX") == 0;
+}
+
 /* One of each group, the first. */
 static bool sampled(const struct fault *f)
 {
@@ -190,7 +203,7 @@ static unsigned without_twin(const struct tally *t, bool team)
     for (unsigned i = 0; i < catalogue_count(); i++) {
         const struct check *c = check_find(catalogue_at(i)->id);
 
-        if (c && c->run && !t->covered[i] && (team || !is_team(catalogue_at(i)))) {
+        if (c && c->run && !t->covered[i] && (team || !wants_team(catalogue_at(i)))) {
             printf("%-8s NO TWIN  makes this check fail\n", c->id);
             n++;
         }
@@ -268,7 +281,7 @@ int main(int argc, char **argv)
     }
     for (const struct fault *f = __start_faults; f < __stop_faults; f++) {
         const struct requirement *q = row_of(f);
-        const struct suite_config *c = is_team(q) ? &team : &config;
+        const struct suite_config *c = is_team(f) ? &team : &config;
 
         if ((o.only && q && !in_list(o.only, q)) || (o.sample && !sampled(f)) || !c->inf)
             continue;

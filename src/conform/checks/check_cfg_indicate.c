@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Status indications of the configuration: their form, who gets them, in which order. */
+#include "conform/mux.h"
 #include "conform/view.h"
 #include "conform/watch.h"
 
@@ -186,10 +187,84 @@ CHECK("CFG-13", what_the_hardware_lost_stays_off)
                  rig_offload(r).hardware.LsoV1.IPv4.Encapsulation, 0);
 }
 
-CHECK_NOT_SEEN("CFG-14", hardware_change,
-               "nothing that a host does takes an ability away from an adapter that runs; the "
-               "runtime watches for it in every check, and a team's failover (MUX) brings it "
-               "about");
+/* The first ability that the one says is on and the other does not list; NULL: none. */
+static const char *beyond(const NDIS_OFFLOAD *now, const NDIS_OFFLOAD *able)
+{
+    struct view on, can;
+
+    view_of(now, &on);
+    view_of(able, &can);
+    for (unsigned i = 0; i < VIEW_PARTS; i++) {
+        for (unsigned m = 0; i != VIEW_IPSEC && m < on.part[i].count; m++) {
+            uint32_t is = on.part[i].member[m].value, may = can.part[i].member[m].value;
+            bool feature = on.part[i].member[m].kind == VIEW_FEATURE;
+
+            if (m == 0 ? is & ~may
+                       : feature && is == NDIS_OFFLOAD_SUPPORTED && may != NDIS_OFFLOAD_SUPPORTED)
+                return view_name(&on.part[i], m);
+        }
+    }
+    return NULL;
+}
+
+static NDIS_OFFLOAD view_in(const struct rig_status *s)
+{
+    NDIS_OFFLOAD o;
+
+    memcpy(&o, s->buffer, sizeof o);
+    return o;
+}
+
+/* Since record `from`; nothing is claimed when no hardware view took away what was on before. */
+static void expect_followed(struct rig *r, const NDIS_OFFLOAD *before, unsigned from)
+{
+    const struct rig_status *hardware = rig_indicated(r, hardware_code, from, 1), *s;
+    NDIS_OFFLOAD able, now;
+    const char *field;
+
+    if (!hardware)
+        return;
+    able = view_in(hardware);
+    field = beyond(before, &able);
+    if (!field)
+        return;
+    s = rig_indicated(r, current_code, from, 1);
+    if (!expect(r, s != NULL, "NDIS_STATUS_TASK_OFFLOAD_CURRENT_CONFIG", "indicated as well",
+                "not, and %s was on", field))
+        return;
+    now = view_in(s);
+    field = beyond(&now, &able);
+    expect(r, !field, "current configuration", "within the hardware capabilities", "%s is on",
+           field ? field : "");
+}
+
+CHECK("CFG-14", a_loss_is_followed_by_what_is_on)
+{
+    static const struct rig_config config = {.member_withhold = {NULL, MUX_NO_OFFLOAD}};
+    NDIS_OFFLOAD before;
+    unsigned from;
+
+    if (r->suite->member_count == 0)
+        skip(r, "nothing that a host does takes an ability away from a miniport that runs; a "
+                "failover takes it from an intermediate driver (--member)");
+    rig_need_members(r, 2);
+    rig_open(r, &config);
+    need(r, rig_offers(r), "task offload");
+    for (unsigned leaves = 0; leaves < 2; leaves++) {
+        if (leaves)
+            rig_reopen(r, &config);
+        before = rig_offload(r).current;
+        from = r->main.status_count;
+        if (leaves)
+            rig_leave(r, 0);
+        else
+            rig_member_link(r, 0, false);
+        about(r, "member 0 %s; member 1 has no offload", leaves ? "leaves" : "has no link");
+        expect_followed(r, &before, from);
+    }
+    if (r->comparisons == 0)
+        skip(r, "a failover takes no ability away from this driver");
+}
 
 /* ---- Order ---------------------------------------------------------------------------------- */
 
