@@ -29,6 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(r.json && size <= CONTROL_LINE_MAX && r.count <= CONTROL_SETTINGS_MAX);
     require(r.op != CONTROL_WMI || r.guid);
     require(r.op != CONTROL_SET || r.count > 0);
+    require((unsigned)r.action < CONTROL_ACTIONS && (r.op == CONTROL_ADAPTER || !r.action));
+    require((r.action == CONTROL_ADD) == (r.card.inf[0] != '\0'));
+    require(r.action != CONTROL_ADD || (r.card.wire[0] && !r.member));
+    require(strlen(r.card.inf) + strlen(r.card.wire) + strlen(r.card.name) < size);
     for (unsigned i = 0; i < r.count; i++)
         lengths += strlen(r.settings[i].keyword) + strlen(r.settings[i].value);
     require(lengths <= size);

@@ -2,17 +2,6 @@
 /* One line of the control protocol into a request. The line may hold anything. */
 #include "cli/control.h"
 
-__attribute__((format(printf, 2, 3))) static int bad(struct longshore_error *error, const char *fmt,
-                                                     ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(error->text, sizeof error->text, fmt, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
 /* What an op may bring. */
 enum { MEMBER = 1, GUID = 2, VALUES = 4, ACTION = 8, CARD = 16 };
 
@@ -44,7 +33,7 @@ static int parse_op(const cJSON *json, struct control_request *out, struct longs
             return 0;
         }
     }
-    return bad(error, "no such op; there are hello, offloads, set, wmi, adapter");
+    return cli_bad(error, "no such op; there are hello, offloads, set, wmi, adapter");
 }
 
 static int parse_values(const cJSON *values, struct control_request *out,
@@ -53,13 +42,13 @@ static int parse_values(const cJSON *values, struct control_request *out,
     const cJSON *v;
 
     if (!cJSON_IsObject(values))
-        return bad(error, "values: want an object");
+        return cli_bad(error, "values: want an object");
     cJSON_ArrayForEach(v, values)
     {
         if (!cJSON_IsString(v))
-            return bad(error, "values: want strings");
+            return cli_bad(error, "values: want strings");
         if (out->count == CONTROL_SETTINGS_MAX)
-            return bad(error, "values: at most %d", CONTROL_SETTINGS_MAX);
+            return cli_bad(error, "values: at most %d", CONTROL_SETTINGS_MAX);
         out->settings[out->count++] = (struct longshore_setting){v->string, v->valuestring};
     }
     return 0;
@@ -74,7 +63,7 @@ static int parse_action(const char *name, struct control_request *out,
             return 0;
         }
     }
-    return bad(error, "%.40s: no such action", name);
+    return cli_bad(error, "%.40s: no such action", name);
 }
 
 static int parse_field(const cJSON *m, struct control_request *out, struct longshore_error *error)
@@ -94,7 +83,7 @@ static int parse_field(const cJSON *m, struct control_request *out, struct longs
         return parse_action(text, out, error);
     if (text && strcmp(m->string, "card") == 0 && takes & CARD)
         return card_parse(text, &out->card, error);
-    return bad(error, "%s does not take %.40s", ops[out->op].name, m->string);
+    return cli_bad(error, "%s does not take %.40s", ops[out->op].name, m->string);
 }
 
 static int parse_fields(struct control_request *out, struct longshore_error *error)
@@ -109,13 +98,13 @@ static int parse_fields(struct control_request *out, struct longshore_error *err
             return r;
     }
     if (out->op == CONTROL_WMI && !out->guid)
-        return bad(error, "wmi wants a guid");
+        return cli_bad(error, "wmi wants a guid");
     if (out->op == CONTROL_SET && out->count == 0)
-        return bad(error, "set wants values");
+        return cli_bad(error, "set wants values");
     if ((out->action == CONTROL_ADD) != (out->card.inf[0] != '\0'))
-        return bad(error, "add wants a card, and nothing else does");
+        return cli_bad(error, "add wants a card, and nothing else does");
     if (out->action == CONTROL_ADD && out->member)
-        return bad(error, "add is for the team");
+        return cli_bad(error, "add is for the team");
     return 0;
 }
 
@@ -127,12 +116,12 @@ int control_request_parse(const char *line, size_t bytes, struct control_request
 
     memset(out, 0, sizeof *out);
     if (bytes > CONTROL_LINE_MAX || memchr(line, '\0', bytes))
-        return bad(error, "not a line of text of at most %d bytes", CONTROL_LINE_MAX);
+        return cli_bad(error, "not a line of text of at most %d bytes", CONTROL_LINE_MAX);
     out->json = cJSON_ParseWithLengthOpts(line, bytes, &end, 0);
     while (out->json && end < line + bytes && strchr(" \t\r", *end))
         end++;
     if (!cJSON_IsObject(out->json) || end != line + bytes)
-        bad(error, "not one JSON object");
+        cli_bad(error, "not one JSON object");
     else if ((r = parse_op(out->json, out, error)) == 0)
         r = parse_fields(out, error);
     if (r < 0)

@@ -4,8 +4,7 @@
 
 #include <strings.h>
 
-__attribute__((format(printf, 2, 3))) static int bad(struct longshore_error *error, const char *fmt,
-                                                     ...)
+int cli_bad(struct longshore_error *error, const char *fmt, ...)
 {
     va_list ap;
 
@@ -62,7 +61,8 @@ int card_parse(const char *text, struct card_spec *out, struct longshore_error *
         *p = *p == '+' ? ',' : *p;
     if (ok && out->wire[0])
         return 0;
-    return bad(error, "%.100s: want DRIVER.inf,wire=KIND:NAME[,withhold=A+B][,name=NAME]", text);
+    return cli_bad(error, "%.100s: want DRIVER.inf,wire=KIND:NAME[,withhold=A+B][,name=NAME]",
+                   text);
 }
 
 /* ---- Running -------------------------------------------------------------------------------- */
@@ -106,12 +106,12 @@ int running_add(struct running *r, const struct card_spec *card, struct longshor
 
     longshore_adapter_status(r->adapter, &status);
     if (!status.team)
-        return bad(error, "%s is no team", longshore_adapter_name(r->adapter));
+        return cli_bad(error, "%s is no team", longshore_adapter_name(r->adapter));
     snprintf(name, sizeof name, "%s", card->name);
     if (!name[0])
         free_name(r, name, sizeof name);
     if (running_member(r, name))
-        return bad(error, "%s: there is a member of that name", name);
+        return cli_bad(error, "%s: there is a member of that name", name);
     return longshore_adapter_new(r->ls, &config, &a, error);
 }
 
@@ -143,8 +143,8 @@ int running_remove(struct running *r, struct longshore_adapter *a, bool surprise
     int result = 0;
 
     if (a == r->adapter)
-        return bad(error, "only members can be removed; Ctrl-C ends the run of %s",
-                   longshore_adapter_name(a));
+        return cli_bad(error, "only members can be removed; Ctrl-C ends the run of %s",
+                       longshore_adapter_name(a));
     if (surprise)
         result = longshore_adapter_surprise_remove(a);
     count_wire(&r->gone, a);

@@ -5,6 +5,10 @@
 
 #include "cli/cli.h"
 
+/* Says why; -EINVAL. */
+__attribute__((format(printf, 2, 3))) int cli_bad(struct longshore_error *error, const char *fmt,
+                                                  ...);
+
 struct running_counts {
     uint64_t tx_bytes, rx_bytes, tx_frames, rx_frames, large, dropped;
 };
