@@ -77,6 +77,16 @@ static void judges_cut(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
 FAULT("RXC-13", rxc_judges_cut, "a datagram longer than its frame is marked as failed",
       .indicate = judges_cut, .maybe = "SEC");
 
+/* (15 + 1) * 8 bytes are -128 in a signed one. */
+static void steps_back(NET_BUFFER_LIST *nbl, uint8_t *frame, uint32_t len)
+{
+    if (len > 62 && len < 54 + 128 && naive_get(frame + 12, 2) == 0x86dd && frame[20] == 60 &&
+        frame[55] == 15)
+        slot_put(nbl, SLOT_TCP_BAD);
+}
+FAULT("RXC-13", rxc_steps_back, "an extension header of 128 bytes is taken to end before it begins",
+      .indicate = steps_back, .maybe = "SEC");
+
 static bool drops_version(uint8_t *frame, uint32_t len)
 {
     return !(len > 34 && frame[12] == 0x08 && frame[13] == 0 && frame[14] >> 4 == 5);

@@ -61,7 +61,7 @@ RIG_TEST("SEC-9", a_long_chain_of_headers_ends_the_work)
     rig_open(r, NULL);
     for (unsigned at = 0; at < sizeof chain; at += 8)
         memcpy(chain + at, (const uint8_t[]){60, 0, 1, 4, 0, 0, 0, 0}, 8);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 2000; i++) {
         struct frame_recipe f = packet_recipe_in(r, 6, i % 2 ? 17 : 6, 64);
 
         f.ip_options = chain;

@@ -67,7 +67,7 @@ static void endless(struct rig *r)
     static const uint8_t kinds[] = {0, 43, 44, 60};
 
     for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
-        for (unsigned len = 0; len < 256; len += 51) {
+        for (unsigned len = 0; len < 256; len += 15) {
             verdict_build(r, &k, VERDICT_TCP6, 40);
             k.bytes[k.l3 + 6] = kinds[i];
             k.bytes[k.l4] = kinds[i]; /* the transport's place */
