@@ -95,6 +95,10 @@ struct cut_field {
 };
 bool cut_fields(struct rig *r, const struct cut *c,
                 struct cut_field (*field)(const struct cut *c, unsigned index));
+/* The sequence number, at the place where the template has it. */
+struct cut_field cut_sequence(const struct cut *c, unsigned index);
+/* IPv4's Identification, one more in each frame, counted in the bits of mask. */
+struct cut_field cut_identification(const struct cut *c, unsigned index, uint32_t mask);
 
 /* Header bytes that are the template's in every frame. at: from the frame's beginning, its IP or
  * its TCP header. mask: the bits of each byte that count; 0: all. */

@@ -90,6 +90,31 @@ static void show(struct rig *r, const struct cut *c, unsigned index, const struc
         about_bytes(r, c->field[index].bytes, c->field[index].len, f->at, f->bytes);
 }
 
+struct cut_field cut_sequence(const struct cut *c, unsigned i)
+{
+    const struct packet *k = c->template;
+
+    return (struct cut_field){
+        .name = "sequence number behind those headers",
+        .wrong = SEGMENT_WRONG_SEQ,
+        .at = k->l4 + 4,
+        .bytes = 4,
+        .got = k->l4 + 8 <= c->field[i].len ? naive_get(c->field[i].bytes + k->l4 + 4, 4) : 0,
+        .want = (uint32_t)(naive_get(k->bytes + k->l4 + 4, 4) + i * c->mss)};
+}
+
+struct cut_field cut_identification(const struct cut *c, unsigned i, uint32_t mask)
+{
+    uint32_t first = naive_get(c->template->bytes + c->template->l3 + 4, 2);
+
+    return (struct cut_field){.name = "IPv4 Identification",
+                              .wrong = SEGMENT_WRONG_ID,
+                              .at = c->field[i].l3 + 4,
+                              .bytes = 2,
+                              .got = c->field[i].ip_id,
+                              .want = (first + i) & mask};
+}
+
 bool cut_fields(struct rig *r, const struct cut *c,
                 struct cut_field (*field)(const struct cut *c, unsigned index))
 {

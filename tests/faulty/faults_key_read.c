@@ -2,23 +2,16 @@
 /* What can go wrong between the registry and the driver. */
 #include "fault.h"
 
+#include "conform/keyword.h"
+
 #include <strings.h>
 
 #define ELSEWHERE "INIT,CAP,PAR,CFG,ENC"
 
-static const char *const offload_words[] = {"*IPChecksumOffloadIPv4",
-                                            "*TCPChecksumOffloadIPv4",
-                                            "*UDPChecksumOffloadIPv4",
-                                            "*TCPChecksumOffloadIPv6",
-                                            "*UDPChecksumOffloadIPv6",
-                                            "*LsoV1IPv4",
-                                            "*LsoV2IPv4",
-                                            "*LsoV2IPv6"};
-
 static bool is_offload(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(offload_words); i++) {
-        if (strcasecmp(name, offload_words[i]) == 0)
+    for (enum feature f = 0; f < FEATURES; f++) {
+        if (strcasecmp(name, feature_keyword(f)) == 0)
             return true;
     }
     return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the driver says is on and what it says its hardware can do, under keywords. */
+#include "conform/keyword.h"
 #include "conform/packet.h"
 #include "conform/watch.h"
 
@@ -88,45 +89,10 @@ static bool within(const struct member *m)
 
 /* ---- Keywords and what they govern ---------------------------------------------------------- */
 
-enum { KEYWORDS = 8 };
-static const char *const keyword_names[KEYWORDS] = {"*IPChecksumOffloadIPv4",
-                                                    "*TCPChecksumOffloadIPv4",
-                                                    "*UDPChecksumOffloadIPv4",
-                                                    "*TCPChecksumOffloadIPv6",
-                                                    "*UDPChecksumOffloadIPv6",
-                                                    "*LsoV1IPv4",
-                                                    "*LsoV2IPv4",
-                                                    "*LsoV2IPv6"};
-
-/* Something that the keyword governs is there. */
-static bool has(const NDIS_OFFLOAD *o, unsigned keyword)
-{
-    const NDIS_TCP_IP_CHECKSUM_OFFLOAD *c = &o->Checksum;
-
-    switch (keyword) {
-    case 0:
-        return c->IPv4Transmit.IpChecksum == 1 || c->IPv4Receive.IpChecksum == 1;
-    case 1:
-        return c->IPv4Transmit.TcpChecksum == 1 || c->IPv4Receive.TcpChecksum == 1;
-    case 2:
-        return c->IPv4Transmit.UdpChecksum == 1 || c->IPv4Receive.UdpChecksum == 1;
-    case 3:
-        return c->IPv6Transmit.TcpChecksum == 1 || c->IPv6Receive.TcpChecksum == 1;
-    case 4:
-        return c->IPv6Transmit.UdpChecksum == 1 || c->IPv6Receive.UdpChecksum == 1;
-    case 5:
-        return o->LsoV1.IPv4.Encapsulation != 0;
-    case 6:
-        return o->LsoV2.IPv4.Encapsulation != 0;
-    default:
-        return o->LsoV2.IPv6.Encapsulation != 0;
-    }
-}
-
 static bool has_any(const NDIS_OFFLOAD *o)
 {
-    for (unsigned i = 0; i < KEYWORDS; i++) {
-        if (has(o, i))
+    for (enum feature i = 0; i < FEATURES; i++) {
+        if (feature_listed(o, i))
             return true;
     }
     return false;
@@ -135,12 +101,12 @@ static bool has_any(const NDIS_OFFLOAD *o)
 /* Values: NULL leaves out. All the rest follows the .inf. */
 static void open_with(struct rig *r, const char *value)
 {
-    static const char *pairs[2 * (KEYWORDS + 2) + 1] = {
-        [2 * KEYWORDS] = "*TCPUDPChecksumOffloadIPv4",
-        [2 * KEYWORDS + 2] = "*TCPUDPChecksumOffloadIPv6"};
+    static const char *pairs[2 * (FEATURES + 2) + 1] = {
+        [2 * FEATURES] = "*TCPUDPChecksumOffloadIPv4",
+        [2 * FEATURES + 2] = "*TCPUDPChecksumOffloadIPv6"};
 
-    for (unsigned i = 0; i < KEYWORDS; i++) {
-        pairs[2 * i] = keyword_names[i];
+    for (enum feature i = 0; i < FEATURES; i++) {
+        pairs[2 * i] = feature_keyword(i);
         pairs[2 * i + 1] = value;
     }
     rig_open(r, &(struct rig_config){.no_bind = true, .keywords = pairs});
@@ -150,8 +116,8 @@ static void open_with(struct rig *r, const char *value)
 
 static void set_all(struct rig *r, const char *value)
 {
-    for (unsigned i = 0; i < KEYWORDS; i++)
-        reg_set_sz(r->key, keyword_names[i], value);
+    for (enum feature i = 0; i < FEATURES; i++)
+        reg_set_sz(r->key, feature_keyword(i), value);
     rig_again(r);
 }
 
@@ -224,16 +190,16 @@ CHECK("INIT-13", off_by_keyword_but_in_the_hardware)
 
     open_with(r, NULL);
     hardware = a->hardware;
-    for (unsigned i = 0; i < KEYWORDS; i++) {
-        if (!has(&hardware, i))
+    for (enum feature i = 0; i < FEATURES; i++) {
+        if (!feature_listed(&hardware, i))
             continue;
-        reg_set_sz(r->key, keyword_names[i], "0");
+        reg_set_sz(r->key, feature_keyword(i), "0");
         rig_again(r);
-        about(r, "%s at 0", keyword_names[i]);
-        expect(r, !has(&a->now, i), "DefaultOffloadConfiguration", "without what it governs",
-               "it is on");
+        about(r, "%s at 0", feature_keyword(i));
+        expect(r, !feature_listed(&a->now, i), "DefaultOffloadConfiguration",
+               "without what it governs", "it is on");
         expect_same_hardware(r, &hardware);
-        reg_delete(r->key, keyword_names[i]);
+        reg_delete(r->key, feature_keyword(i));
     }
 }
 

@@ -215,19 +215,6 @@ CHECK("LSO1-22", no_version_1_on_ipv6)
     large_protocol(r, version_1_is_ip4);
 }
 
-static struct cut_field sequence(const struct cut *c, unsigned i)
-{
-    const struct packet *k = c->template;
-
-    return (struct cut_field){
-        .name = "sequence number behind those headers",
-        .wrong = SEGMENT_WRONG_SEQ,
-        .at = k->l4 + 4,
-        .bytes = 4,
-        .got = k->l4 + 8 <= c->field[i].len ? naive_get(c->field[i].bytes + k->l4 + 4, 4) : 0,
-        .want = (uint32_t)(naive_get(k->bytes + k->l4 + 4, 4) + i * c->mss)};
-}
-
 static void offset_of_version_1(struct rig *r, const struct large_asked *a)
 {
     if (a->kind == LARGE_V1)
@@ -253,7 +240,7 @@ CHECK("LSO1-23", version_1_finds_the_tcp_header_by_its_offset)
         recipe.ip_options = options;
         recipe.ip_options_len = i & 1 ? sizeof options : 0;
         c = large_try(r, LARGE_V1, &recipe, 1000);
-        cut_fields(r, c, sequence);
+        cut_fields(r, c, cut_sequence);
     }
     large_protocol(r, offset_of_version_1);
 }

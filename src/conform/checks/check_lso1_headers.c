@@ -118,14 +118,7 @@ CHECK("LSO1-19", ip_and_ethernet_fields_as_in_the_template)
 
 static struct cut_field one_more(const struct cut *c, unsigned i)
 {
-    uint32_t first = naive_get(c->template->bytes + c->template->l3 + 4, 2);
-
-    return (struct cut_field){.name = "IPv4 Identification",
-                              .wrong = SEGMENT_WRONG_ID,
-                              .at = c->field[i].l3 + 4,
-                              .bytes = 2,
-                              .got = c->field[i].ip_id,
-                              .want = (first + i) & 0xffff};
+    return cut_identification(c, i, 0xffff);
 }
 
 /* Wrapped at 0x7fff or at 0xffff. */

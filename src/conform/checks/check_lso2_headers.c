@@ -44,20 +44,6 @@ CHECK("LSO2-2", ip_version_that_is_not_the_packets)
 
 /* ---- TcpHeaderOffset ------------------------------------------------------------------------ */
 
-/* At the place where the template has its TCP header. */
-static struct cut_field sequence(const struct cut *c, unsigned i)
-{
-    const struct packet *k = c->template;
-
-    return (struct cut_field){
-        .name = "sequence number behind those headers",
-        .wrong = SEGMENT_WRONG_SEQ,
-        .at = k->l4 + 4,
-        .bytes = 4,
-        .got = k->l4 + 8 <= c->field[i].len ? naive_get(c->field[i].bytes + k->l4 + 4, 4) : 0,
-        .want = (uint32_t)(naive_get(k->bytes + k->l4 + 4, 4) + i * c->mss)};
-}
-
 enum { OPTIONS = 1, TAG = 2, SNAP = 4, SHAPES = 8 };
 
 static bool shape_listed(const struct rig *r, enum large_kind kind, unsigned shape)
@@ -91,7 +77,7 @@ CHECK("LSO2-9", tcp_header_found_by_its_offset)
             }
             recipe.vlan = shape & TAG;
             recipe.snap = shape & SNAP;
-            cut_fields(r, large_try(r, kind, &recipe, 1000), sequence);
+            cut_fields(r, large_try(r, kind, &recipe, 1000), cut_sequence);
         }
     }
     large_protocol(r, offset_of_version_2);

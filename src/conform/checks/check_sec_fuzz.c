@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames and requests of random contents, the same for the same seed. */
 #include "conform/guard.h"
+#include "conform/keyword.h"
 #include "conform/large.h"
 #include "conform/watch.h"
 
@@ -148,21 +149,12 @@ CHECK("SEC-7", random_frames_both_ways)
 
 /* ---- Requests ------------------------------------------------------------------------------- */
 
-enum { REQUESTS = 400, BUFFER = 64, KEYWORDS = 8 };
-
-static const char *const keyword_names[KEYWORDS] = {"*IPChecksumOffloadIPv4",
-                                                    "*TCPChecksumOffloadIPv4",
-                                                    "*UDPChecksumOffloadIPv4",
-                                                    "*TCPChecksumOffloadIPv6",
-                                                    "*UDPChecksumOffloadIPv6",
-                                                    "*LsoV1IPv4",
-                                                    "*LsoV2IPv4",
-                                                    "*LsoV2IPv6"};
+enum { REQUESTS = 400, BUFFER = 64 };
 
 /* All that such a request may change. */
 struct state {
     NDIS_OFFLOAD now, hardware;
-    char keywords[KEYWORDS][12];
+    char keywords[FEATURES][12];
 };
 
 static void read_state(struct rig *r, struct state *s)
@@ -172,8 +164,9 @@ static void read_state(struct rig *r, struct state *s)
     memset(s, 0, sizeof *s);
     s->now = o.current;
     s->hardware = o.hardware;
-    for (unsigned i = 0; i < KEYWORDS; i++) {
-        if (reg_get(r->key, keyword_names[i], NULL, s->keywords[i], sizeof s->keywords[i] - 1) < 0)
+    for (enum feature i = 0; i < FEATURES; i++) {
+        if (reg_get(r->key, feature_keyword(i), NULL, s->keywords[i], sizeof s->keywords[i] - 1) <
+            0)
             s->keywords[i][0] = '-';
     }
 }
@@ -184,8 +177,8 @@ static void expect_same(struct rig *r, const struct state *got, const struct sta
                  NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
     expect_bytes(r, "hardware capabilities", &got->hardware, &want->hardware,
                  NDIS_SIZEOF_NDIS_OFFLOAD_REVISION_1);
-    for (unsigned i = 0; i < KEYWORDS; i++)
-        expect(r, strcmp(got->keywords[i], want->keywords[i]) == 0, keyword_names[i],
+    for (enum feature i = 0; i < FEATURES; i++)
+        expect(r, strcmp(got->keywords[i], want->keywords[i]) == 0, feature_keyword(i),
                want->keywords[i], "%s", got->keywords[i]);
 }
 
