@@ -48,7 +48,6 @@ static int show(const char *path, const char *name, const char *member, bool jso
     unsigned count = control_reach(path, name, peers, ADAPTERS_MAX);
     cJSON *list = cJSON_CreateArray(), *answer;
     int status = EXIT_HOLDS;
-    char *text;
 
     if (count == 0) { /* says what there is */
         cJSON_Delete(list);
@@ -66,10 +65,8 @@ static int show(const char *path, const char *name, const char *member, bool jso
         if (!json)
             print_human(answer);
     }
-    text = json ? cJSON_Print(list) : NULL;
-    if (text)
-        puts(text);
-    cJSON_free(text);
+    if (json)
+        control_print(list);
     cJSON_Delete(list);
     return status;
 }
@@ -89,15 +86,8 @@ static bool add_card(cJSON *request, const char *card)
 
 static int act(const char *path, const char *name, cJSON *request)
 {
-    struct control_peer peer;
-    cJSON *answer;
+    cJSON *answer = control_ask_one(path, name, request);
 
-    if (control_reach_one(path, name, &peer) != 0) {
-        cJSON_Delete(request);
-        return EXIT_CANNOT;
-    }
-    answer = control_ask(&peer, request);
-    control_part(&peer);
     cJSON_Delete(answer);
     return answer ? EXIT_HOLDS : EXIT_CANNOT;
 }

@@ -107,6 +107,10 @@ void control_part(struct control_peer *peer);
 /* Sends request (and deletes it); the answer when it says ok, else NULL after an error message.
  * A warning is printed. */
 cJSON *control_ask(struct control_peer *peer, cJSON *request);
+/* The same of the one adapter wanted (control_reach_one), who is parted from. */
+cJSON *control_ask_one(const char *path, const char *name, cJSON *request);
+/* On stdout. */
+void control_print(const cJSON *json);
 /* A request of that op, about that member if it is not NULL. */
 cJSON *control_request_new(const char *op, const char *member);
 /* "KEYWORD=VALUE" into an object of values; false after an error message. */

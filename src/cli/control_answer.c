@@ -132,11 +132,9 @@ static int answer(struct running *running, const struct control_request *r, cJSO
     cJSON_AddStringToObject(to, "adapter", longshore_adapter_name(a));
     if (r->member) {
         a = running_member(running, r->member);
-        if (!a) {
-            snprintf(error->text, sizeof error->text, "%.64s: no such member of %s", r->member,
-                     longshore_adapter_name(running->adapter));
-            return -EINVAL;
-        }
+        if (!a)
+            return cli_bad(error, "%.64s: no such member of %s", r->member,
+                           longshore_adapter_name(running->adapter));
         cJSON_AddStringToObject(to, "member", longshore_adapter_name(a));
     }
     switch (r->op) {

@@ -244,6 +244,28 @@ int control_reach_one(const char *path, const char *name, struct control_peer *p
     return EXIT_CANNOT;
 }
 
+cJSON *control_ask_one(const char *path, const char *name, cJSON *request)
+{
+    struct control_peer peer;
+    cJSON *answer;
+
+    if (control_reach_one(path, name, &peer) != 0) {
+        cJSON_Delete(request);
+        return NULL;
+    }
+    answer = control_ask(&peer, request);
+    control_part(&peer);
+    return answer;
+}
+
+void control_print(const cJSON *json)
+{
+    char *text = cJSON_Print(json);
+
+    puts(text ? text : "null");
+    cJSON_free(text);
+}
+
 bool control_value_add(cJSON *values, const char *assignment)
 {
     const char *equals = strchr(assignment, '=');

@@ -133,14 +133,6 @@ static void print_human(const struct control_peer *peer, const cJSON *answer, bo
         print_section(sections[i].title, cJSON_GetObjectItemCaseSensitive(parts, sections[i].part));
 }
 
-static void print_json(cJSON *list)
-{
-    char *text = cJSON_Print(list);
-
-    puts(text ? text : "[]");
-    cJSON_free(text);
-}
-
 /* Asks each, prints or collects. */
 static int offloads_of(struct control_peer *peers, unsigned count, const char *member, cJSON *list)
 {
@@ -202,7 +194,7 @@ int cmd_offloads(int argc, char **argv)
     list = json ? cJSON_CreateArray() : NULL;
     status = offloads_of(peers, count, member, list);
     if (list)
-        print_json(list);
+        control_print(list);
     cJSON_Delete(list);
     return status;
 }

@@ -191,12 +191,6 @@ static int run_parse(struct run_options *o, int argc, char **argv)
     return -1;
 }
 
-static void print_finding(void *arg, const struct longshore_finding *f)
-{
-    (void)arg;
-    printf("finding %s %s: %s\n", f->rule, f->subject, f->text);
-}
-
 /* One second, as the difference of two moments. */
 static void sample_print(const struct running_counts *now, const struct running_counts *before,
                          unsigned long row)
@@ -301,7 +295,7 @@ static int run_start(const struct run_options *o, struct running *to, struct lon
 int cmd_run(int argc, char **argv)
 {
     struct run_options o = {.adapter = {.tap_netns = -1, .wire_netns = -1},
-                            .machine = {.finding = print_finding}};
+                            .machine = {.finding = cli_print_finding}};
     struct longshore_error error = {0};
     struct running running = {0};
     struct control *control = NULL;

@@ -21,7 +21,6 @@ int cmd_set(int argc, char **argv)
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     const char *path = NULL, *member = NULL;
-    struct control_peer peer;
     cJSON *request, *values, *answer;
     bool json = false;
     int opt;
@@ -51,12 +50,7 @@ int cmd_set(int argc, char **argv)
             return EXIT_CANNOT;
         }
     }
-    if (control_reach_one(path, argv[optind], &peer) != 0) {
-        cJSON_Delete(request);
-        return EXIT_CANNOT;
-    }
-    answer = control_ask(&peer, request);
-    control_part(&peer);
+    answer = control_ask_one(path, argv[optind], request);
     if (!answer)
         return EXIT_CANNOT;
     if (json)

@@ -23,7 +23,6 @@ static int list_guids(bool json)
 {
     struct longshore_wmi w;
     cJSON *list = cJSON_CreateArray(), *o;
-    char *text;
 
     for (unsigned i = 0; longshore_wmi_at(i, &w); i++) {
         o = cJSON_CreateObject();
@@ -37,10 +36,8 @@ static int list_guids(bool json)
             printf("%s  %-5s  %s\n%s%s%s", w.guid, w.kind, w.name, w.page_name ? "      also " : "",
                    w.page_name ? w.page_name : "", w.page_name ? "\n" : "");
     }
-    text = json ? cJSON_Print(list) : NULL;
-    if (text)
-        puts(text);
-    cJSON_free(text);
+    if (json)
+        control_print(list);
     cJSON_Delete(list);
     return EXIT_HOLDS;
 }
@@ -61,25 +58,14 @@ static void print_human(const cJSON *answer)
 
 static int wmi_ask(const struct wmi_options *o, cJSON *request)
 {
-    struct control_peer peer;
-    cJSON *answer;
-    char *text;
+    cJSON *answer = control_ask_one(o->path, o->adapter, request);
 
-    if (control_reach_one(o->path, o->adapter, &peer) != 0) {
-        cJSON_Delete(request);
-        return EXIT_CANNOT;
-    }
-    answer = control_ask(&peer, request);
-    control_part(&peer);
     if (!answer)
         return EXIT_CANNOT;
-    if (o->json) {
-        text = cJSON_Print(answer);
-        puts(text ? text : "{}");
-        cJSON_free(text);
-    } else {
+    if (o->json)
+        control_print(answer);
+    else
         print_human(answer);
-    }
     cJSON_Delete(answer);
     return EXIT_HOLDS;
 }
