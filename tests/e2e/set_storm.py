@@ -76,9 +76,9 @@ def configure(interface, host):
     ip("link", "set", "lo", "up")
 
 
-def bad_checksums():
+def bad_checksums(protocol="Tcp"):
     with open("/proc/net/snmp") as f:
-        names, values = [line.split() for line in f if line.startswith("Tcp:")]
+        names, values = [line.split() for line in f if line.startswith(protocol + ":")]
     return int(values[names.index("InCsumErrors")])
 
 

@@ -80,11 +80,9 @@ class Datagrams(threading.Thread):
 
 
 def udp_bad_checksums():
-    with open("/proc/net/snmp") as f:
-        names, values = [line.split() for line in f if line.startswith("Udp:")]
     with open("/proc/net/snmp6") as f:
         six = dict(line.split() for line in f)
-    return int(values[names.index("InCsumErrors")]) + int(six["Udp6InCsumErrors"])
+    return set_storm.bad_checksums("Udp") + int(six["Udp6InCsumErrors"])
 
 
 def mac(interface):
